@@ -1,0 +1,1 @@
+"""fsrvpd: a File Server Remote VSS agent (MS-FSRVP) beside Samba."""

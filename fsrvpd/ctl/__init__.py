@@ -1,0 +1,1 @@
+"""fsrvpctl: commands for the people who run fsrvpd."""

@@ -1,0 +1,1 @@
+"""The daemon: wiring, event loop, threads, signals and exits."""

@@ -1,0 +1,68 @@
+"""Every failure fsrvpd raises: one root, three families.
+
+The peer's fault carries the result that the peer is told. The provider's fault carries
+what the storage said. Ours carries a sentence for the log. `protocol.outcome` turns any
+of them into the result of a call; nothing else does.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Optional, Sequence
+
+
+class FsrvpdError(Exception):
+    """Root of all of them; its text is fit for a log line and for an admin."""
+
+
+class PeerError(FsrvpdError):
+    """The call cannot be granted; `result` is the HRESULT that says so."""
+
+    def __init__(self, result: int, reason: str) -> None:
+        super().__init__(reason)
+        self.result = result
+
+
+class StorageError(FsrvpdError):
+    """A provider could not do what it was asked.
+
+    `object` is the path or share concerned, `error_number` the errno where there is one
+    (0 where there is none), `argv`, `exit_status` and `stderr` those of a command that ran.
+    """
+
+    def __init__(
+        self,
+        object: str,
+        cause: str,
+        *,
+        error_number: int = 0,
+        argv: Sequence[str] = (),
+        exit_status: Optional[int] = None,
+        stderr: str = "",
+    ) -> None:
+        super().__init__(f"{object}: {cause}")
+        self.object = object
+        self.error_number = error_number
+        self.argv = tuple(argv)
+        self.exit_status = exit_status
+        self.stderr = stderr
+
+    @property
+    def out_of_space(self) -> bool:
+        return self.error_number in (errno.ENOSPC, errno.EDQUOT)
+
+
+class NotOurs(StorageError):
+    """Refused to touch something on disk that does not carry our mark."""
+
+
+class ConfigError(FsrvpdError):
+    """smb.conf, or a command line, asks for something that cannot be done."""
+
+
+class RegistryError(FsrvpdError):
+    """Samba's registry, or the worker that speaks to it, failed."""
+
+
+class StoreError(FsrvpdError):
+    """The durable state cannot be read or written."""

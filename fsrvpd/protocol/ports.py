@@ -1,0 +1,163 @@
+"""What the agent needs from the world, as Protocols that the layers beside it fulfil.
+
+Only plain values cross these seams, so that the side that reads the network and the
+side that touches disks and Samba's registry can become two processes.
+"""
+
+from __future__ import annotations
+
+from typing import Iterable, Mapping, NamedTuple, Optional, Protocol, Sequence
+
+from fsrvpd.core.messages import Guid
+
+
+class Caller(NamedTuple):
+    """Who is at the other end of the pipe, as smbd says (named_pipe_auth, not the client)."""
+
+    address: str  # the client's IP address: ShadowCopyClientAddress
+    account: str  # DOMAIN\\name, for logs
+    user_sid: str
+    sids: frozenset[str]  # every SID of the token, S-1-… form
+    privileges: int  # SE_PRIV mask as Samba keeps it
+    uid: int  # unix uid of the token, -1 when smbd sent none
+    anonymous: bool  # anonymous or guest session
+    encrypted: bool = False  # the SMB session is encrypted
+
+
+class Share(NamedTuple):
+    """A share as Samba's own parser reads it. Parameters of `fsrvp:` come without prefix."""
+
+    name: str
+    path: str
+    from_registry: bool
+    available: bool = True
+    printable: bool = False
+    read_only: bool = True
+    msdfs_root: bool = False
+    vfs_objects: Sequence[str] = ()
+    options: Mapping[str, str] = {}
+    shadow_copy_id: Optional[str] = None  # set on shares that we made: no copy of a copy
+
+
+class SharePlace(NamedTuple):
+    """Where a share lies: the facts that opnums 3, 8 and 9 need."""
+
+    share: Share
+    volume_name: str  # VolumeName: equal for two shares exactly when they share a file store
+    volume_root: str  # directory at which the volume (subvolume, file system) begins
+    provider: str
+
+
+class Snapshot(NamedTuple):
+    """One snapshot on disk, enough to find, seal and delete it after a restart.
+
+    `root` is the snapshot's own directory, `share_path` the base share's directory as it
+    stands inside the snapshot: what the shadow copy share exports.
+    """
+
+    provider: str
+    volume_name: str
+    root: str
+    share_path: str
+    created: float  # Unix time of the snapshot itself
+
+
+class SnapshotRequest(NamedTuple):
+    """What a provider is to create. Ids are in registry form, upper case."""
+
+    shadow_copy_set_id: str
+    shadow_copy_id: str
+    place: SharePlace
+    writable: bool
+    created: float  # Unix time, s: when the client asked for it
+    server: str = ""  # netbios name of this server, for the mark on disk
+
+
+class Found(NamedTuple):
+    """A snapshot that a provider finds on disk by our mark."""
+
+    snapshot: Snapshot
+    shadow_copy_set_id: str
+    shadow_copy_id: str
+    share: str
+    server: str
+
+
+class Provider(Protocol):
+    """A way of taking snapshots. Every method may block; any may raise StorageError.
+
+    A provider never touches what does not carry fsrvpd's mark (`NotOurs`).
+    """
+
+    name: str
+
+    def supports(self, path: str) -> Optional[str]:
+        """None when snapshots of the directory can be taken, else the reason why not."""
+
+    def locate(self, path: str) -> tuple[str, str]:
+        """(volume_name, volume_root) of a directory."""
+
+    def plan(self, request: SnapshotRequest) -> Snapshot:
+        """Where `create` will put it, decided before anything is touched, so that the
+        intent can be made durable. `created` may be moved by whole seconds to keep the
+        time label of the snapshot unique."""
+
+    def prepare(self, request: SnapshotRequest) -> None:
+        """Whatever shortens `create`: directories made, dirty pages flushed."""
+
+    def create(self, request: SnapshotRequest, planned: Snapshot) -> None:
+        """Take the snapshot; on failure nothing is left of it."""
+
+    def seal(self, snapshot: Snapshot) -> None:
+        """Make it read-only on disk. Idempotent."""
+
+    def delete(self, snapshot: Snapshot) -> None:
+        """Remove it. A snapshot that is not there any more is no error."""
+
+    def find(self, volume_roots: Iterable[str]) -> Iterable[Found]:
+        """All snapshots of ours on these volumes."""
+
+
+class ShadowShare(NamedTuple):
+    """A shadow copy share to be made: a clone of `base` that exports `path`."""
+
+    name: str
+    base: str
+    path: str
+    comment: str
+    read_only: bool
+    shadow_copy_set_id: str
+    shadow_copy_id: str
+
+
+class ShareRegistry(Protocol):
+    """Samba's shares. Every method may block; any may raise RegistryError."""
+
+    def share(self, name: str) -> Optional[Share]:
+        """The definition of a share by name, whatever its case, or None."""
+
+    def expose(self, shares: Sequence[ShadowShare]) -> None:
+        """Make them in one transaction, security descriptors cloned; all or none."""
+
+    def seal(self, names: Sequence[str]) -> None:
+        """Set them read-only; writers that are still connected are disconnected."""
+
+    def unexpose(self, names: Sequence[str]) -> None:
+        """Remove them with their security descriptors and close open connections.
+        A share that is not there any more is no error."""
+
+    def shadow_shares(self) -> Mapping[str, str]:
+        """All shares that we made: name -> shadow copy id in registry form."""
+
+
+class StateStore(Protocol):
+    """The implementation-specific configuration store of 3.1.4. A method returns when
+    its change survives a power cut. Raises: StoreError."""
+
+    def save(self, key: Guid, document: str) -> None: ...
+
+    def forget(self, key: Guid) -> None: ...
+
+    def load(self) -> Mapping[Guid, str]: ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""Ways of taking snapshots; each fulfils `protocol.ports.Provider`."""

@@ -1,0 +1,1 @@
+"""Durable state; each backend fulfils `protocol.ports.StateStore`."""

@@ -1,0 +1,1 @@
+"""What knows Samba and nothing of snapshots: its pipe, its configuration, its registry."""
