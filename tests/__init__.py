@@ -1,0 +1,1 @@
+"""The tests of fsrvpd. They run on real parts: `tests.lab` makes them."""

@@ -1,0 +1,54 @@
+"""Unix and Samba accounts that exist in one lab only.
+
+The lab sees copies of the machine's account files, so that nothing is added to those.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from tests.lab.namespaces import Lab
+
+ACCOUNT_FILES = ("passwd", "group", "shadow")
+FIRST_UID = 20000
+
+
+class User(NamedTuple):
+    name: str
+    password: str = "Lab-pass-0"
+
+    @property
+    def login(self) -> str:
+        """As Samba's tools take it behind -U."""
+        return f"{self.name}%{self.password}"
+
+
+ROOT = User("root")
+
+
+class Accounts:
+    """The account files of a lab: private copies, bind-mounted over the machine's."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._directory = lab.directory / "etc"
+        self._directory.mkdir()
+        self._next_uid = FIRST_UID
+        for name in ACCOUNT_FILES:
+            copy = self._directory / name
+            copy.write_bytes(Path("/etc", name).read_bytes())
+            copy.chmod(0o600 if name == "shadow" else 0o644)
+            lab.run(["mount", "--bind", copy, f"/etc/{name}"])
+
+    def add(self, user: User) -> int:
+        """Add an ordinary Unix user with a group of its own. Returns its uid."""
+        uid, self._next_uid = self._next_uid, self._next_uid + 1
+        self._append("passwd", f"{user.name}:x:{uid}:{uid}::/nonexistent:/usr/sbin/nologin")
+        self._append("group", f"{user.name}:x:{uid}:")
+        self._append("shadow", f"{user.name}:*:19000:0:99999:7:::")
+        return uid
+
+    def _append(self, name: str, line: str) -> None:
+        with (self._directory / name).open("a") as file:
+            file.write(line + "\n")

@@ -1,0 +1,31 @@
+"""File systems in sparse files, mounted through loop devices inside a lab.
+
+The loop devices clear themselves when the mounts end, thus with the lab.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.lab.namespaces import Lab
+
+MAKERS = {
+    "btrfs": ["mkfs.btrfs", "--quiet"],
+    "xfs": ["mkfs.xfs", "-q"],
+    "ext4": ["mkfs.ext4", "-q"],
+}
+
+
+def make(lab: Lab, kind: str, name: str, size: int) -> Path:
+    """Make a volume of `size` bytes and mount it at `<lab>/<name>`, open to all users."""
+    image = lab.directory / f"{name}.img"
+    mount_point = lab.directory / name
+    with image.open("xb") as sparse:
+        sparse.truncate(size)
+    lab.run([*MAKERS[kind], image])
+    mount_point.mkdir()
+    lab.run(["mount", "-o", "loop", image, mount_point])
+    lab.run(["chmod", "0777", mount_point])
+    return mount_point
