@@ -1,0 +1,8 @@
+"""What build_core.py generates; `fsrvp_core.h` is the manual of `lib`."""
+
+from typing import Any
+
+import cffi
+
+ffi: cffi.FFI
+lib: Any
