@@ -46,6 +46,7 @@ class SharePlace(NamedTuple):
     volume_name: str  # VolumeName: equal for two shares exactly when they share a file store
     volume_root: str  # directory at which the volume (subvolume, file system) begins
     provider: str
+    directory: str  # the share's path with symbolic links resolved: what is snapshotted
 
 
 class Snapshot(NamedTuple):
@@ -83,6 +84,13 @@ class Found(NamedTuple):
     server: str
 
 
+class PreviousVersions(NamedTuple):
+    """What Samba's shadow_copy2 must be told of a share: absolute paths."""
+
+    snapdir: str  # holds the snapshots, one directory each
+    basedir: str  # the directory of which they are snapshots
+
+
 class Provider(Protocol):
     """A way of taking snapshots. Every method may block; any may raise StorageError.
 
@@ -99,8 +107,8 @@ class Provider(Protocol):
 
     def plan(self, request: SnapshotRequest) -> Snapshot:
         """Where `create` will put it, decided before anything is touched, so that the
-        intent can be made durable. `created` may be moved by whole seconds to keep the
-        time label of the snapshot unique."""
+        intent can be made durable. The time label in its name may be seconds later than
+        `created`, so that no two snapshots of a volume share one."""
 
     def prepare(self, request: SnapshotRequest) -> None:
         """Whatever shortens `create`: directories made, dirty pages flushed."""
@@ -116,6 +124,9 @@ class Provider(Protocol):
 
     def find(self, volume_roots: Iterable[str]) -> Iterable[Found]:
         """All snapshots of ours on these volumes."""
+
+    def previous_versions(self, place: SharePlace) -> PreviousVersions:
+        """Where the snapshots of a share stand for shadow_copy2."""
 
 
 class ShadowShare(NamedTuple):
