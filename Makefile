@@ -1,11 +1,45 @@
 # `make demo` shows fsrvpd at work, `make test` proves it; both install what they need.
 PYTHON ?= /usr/bin/python3
 VENV := .venv
+# The one C file that is not ours is made by cffi.
+C_SOURCES := $(filter-out src/_fsrvp_core.c,$(wildcard src/*.c))
+C_WARNINGS := -std=c11 -Wall -Wextra -Wconversion -Werror
+
+.PHONY: demo test deps venv lint lint-c unit clean
+
+demo: deps
+	@$(MAKE) --no-print-directory venv
+	@$(VENV)/bin/python -m demo.demo
+
+test: deps
+	@$(MAKE) --no-print-directory lint
+	$(VENV)/bin/pytest
+
+deps:
+	@packaging/install-test-packages
+
+venv: $(VENV)/stamp
 
 $(VENV)/stamp: pyproject.toml setup.py $(wildcard src/*.c src/*.h src/*.py)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[test,lint]'
 	touch $@
 
-.PHONY: venv
-venv: $(VENV)/stamp
+lint: venv lint-c
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+lint-c:
+	gcc $(C_WARNINGS) -fsyntax-only $(C_SOURCES)
+	clang $(C_WARNINGS) -fsyntax-only $(C_SOURCES)
+
+# What needs neither root nor Samba.
+unit: venv
+	$(VENV)/bin/pytest tests/unit tests/test_layers.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info src/_fsrvp_core.c src/*.o
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	find fsrvpd -name '*.so' -delete
