@@ -187,3 +187,24 @@ Response = Union[
     PathShadowCopiedResponse,
     ShareMappingResponse,
 ]
+
+RESPONSE_OF: dict[int, type[Response]] = {
+    Opnum.GetSupportedVersion: VersionResponse,
+    Opnum.SetContext: StatusResponse,
+    Opnum.StartShadowCopySet: GuidResponse,
+    Opnum.AddToShadowCopySet: GuidResponse,
+    Opnum.CommitShadowCopySet: StatusResponse,
+    Opnum.ExposeShadowCopySet: StatusResponse,
+    Opnum.RecoveryCompleteShadowCopySet: StatusResponse,
+    Opnum.AbortShadowCopySet: StatusResponse,
+    Opnum.IsPathSupported: PathSupportedResponse,
+    Opnum.IsPathShadowCopied: PathShadowCopiedResponse,
+    Opnum.GetShareMapping: ShareMappingResponse,
+    Opnum.DeleteShareMapping: StatusResponse,
+    Opnum.PrepareShadowCopySet: StatusResponse,
+}
+
+
+def refusal(opnum: int, result: int) -> Response:
+    """The response that carries a failure: its out parameters are zero and NULL."""
+    return RESPONSE_OF[opnum](result)

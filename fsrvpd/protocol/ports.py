@@ -162,13 +162,14 @@ class ShareRegistry(Protocol):
 
 
 class StateStore(Protocol):
-    """The implementation-specific configuration store of 3.1.4. A method returns when
-    its change survives a power cut. Raises: StoreError."""
+    """The implementation-specific configuration store of 3.1.4: one document a set."""
 
-    def save(self, key: Guid, document: str) -> None: ...
+    def apply(self, changes: Sequence[tuple[Guid, Optional[str]]]) -> None:
+        """Write documents, or forget them (None), all or none of them; when it returns
+        they survive a power cut. Raises: StoreError."""
 
-    def forget(self, key: Guid) -> None: ...
+    def load(self) -> Mapping[Guid, str]:
+        """All documents. Raises: StoreError."""
 
-    def load(self) -> Mapping[Guid, str]: ...
-
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let the file go; nothing is lost by dying without it."""
