@@ -1,1 +1,1 @@
-"""Ways of taking snapshots; each fulfils `protocol.ports.Provider`."""
+"""Ways of taking snapshots, each a `Provider` of fsrvpd.protocol.ports."""

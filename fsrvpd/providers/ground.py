@@ -1,0 +1,150 @@
+"""The volume under a snapshot: opened, and known to be the one that is meant.
+
+A volume that is not mounted leaves an empty directory, and a snapshot on it looks as if
+it had been deleted. So nobody concludes anything from a path alone.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import Callable, Iterator, List, Optional
+
+from fsrvpd.errors import NotOurs, StorageError
+from fsrvpd.protocol.ports import SharePlace, Snapshot, SnapshotRequest
+from fsrvpd.providers import home
+from fsrvpd.providers.failures import reported
+from fsrvpd.providers.home import NAME, Home, Marked
+from fsrvpd.providers.labels import Labels
+from fsrvpd.providers.mark import Mark, SnapshotName, parse_name
+
+
+@contextmanager
+def directory(path: str) -> Iterator[int]:
+    """An open directory. Raises: StorageError."""
+    with reported("open the directory", path):
+        fd = os.open(path, home.DIRECTORY)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def opened(root: str, volume_name: str, name_of: Callable[[int], str]) -> Iterator[int]:
+    """A descriptor of a volume's root. Raises: StorageError unless `volume_name` is there."""
+    with directory(root) as fd:
+        with reported("identify the volume", root):
+            found = name_of(fd)
+        if found != volume_name:
+            raise StorageError(
+                root, f"volume {volume_name} is not here but {found} is; mount it and try again"
+            )
+        yield fd
+
+
+def free_second(labels: Labels, request: SnapshotRequest, root: int) -> int:
+    """The second that labels the requested snapshot of the volume open as `root`."""
+    place, second = request.place, int(request.created)
+    with reported("look for snapshots", place.volume_root):
+        our = home.find(root, place.volume_root)
+        if our is None:
+            return labels.reserve(place.volume_name, second, lambda second: False)
+        with our:
+            return labels.reserve(place.volume_name, second, our.has_label)
+
+
+@contextmanager
+def recorded(our: Home, planned: Snapshot, request: SnapshotRequest) -> Iterator[SnapshotName]:
+    """The mark put down, for the time in which the snapshot is taken; on failure it goes."""
+    name = parsed(planned)
+    our.put_mark(name.label, mark_of(request))
+    try:
+        with reported("take the snapshot", planned.root):
+            yield name
+    except BaseException:
+        our.drop_mark(name.label)
+        raise
+
+
+def mark_of(request: SnapshotRequest) -> Mark:
+    return Mark(
+        request.place.provider,
+        request.shadow_copy_set_id,
+        request.shadow_copy_id,
+        request.place.share.name,
+        request.server,
+        request.created,
+        _below(request.place),
+    )
+
+
+def _below(place: SharePlace) -> str:
+    path = os.path.relpath(place.directory, place.volume_root)
+    if path == ".." or path.startswith("../"):
+        raise StorageError(place.directory, f"is not inside its volume {place.volume_root}")
+    return "" if path == "." else path
+
+
+def marked(path: str, provider: str) -> List[Marked]:
+    """The marks of a provider on the volume at `path`; none where there is no such place."""
+    try:
+        root = os.open(path, home.DIRECTORY)
+    except FileNotFoundError:
+        return []
+    try:
+        with reported("look for snapshots", path):
+            return _marked(home.find(root, path), provider)
+    finally:
+        os.close(root)
+
+
+def _marked(our: Optional[Home], provider: str) -> List[Marked]:
+    if our is None:
+        return []
+    with our:
+        return [found for found in our.marked() if found.mark.provider == provider]
+
+
+def parsed(snapshot: Snapshot) -> SnapshotName:
+    """The name of a snapshot's directory. Raises: NotOurs when it is none of ours."""
+    name = parse_name(os.path.basename(snapshot.root))
+    if name is None or "/.." in snapshot.root:
+        raise NotOurs(snapshot.root, "is not named like a snapshot that fsrvpd made")
+    return name
+
+
+def volume_root(snapshot: Snapshot, depth: int) -> str:
+    """The directory that holds `.fsrvpd`, in which the snapshot is `depth` levels deep."""
+    parts = snapshot.root.rsplit("/", depth + 1)
+    if len(parts) != depth + 2 or parts[1] != NAME:
+        raise NotOurs(snapshot.root, f"is not in the {NAME} of a volume")
+    return parts[0] or "/"
+
+
+def present(our: Home, name: SnapshotName, provider: str, below: str = "") -> bool:
+    """Whether there is anything of a snapshot: its directory, its mark, or both.
+
+    `below` is the directory inside `our` that holds it. Raises: NotOurs when the
+    directory is there and no mark says that it is ours.
+    """
+    where = os.path.join(below, str(name))
+    with reported("look for the snapshot", os.path.join(our.path, where)):
+        mark = our.mark(name.label)
+        if mark is not None and _belongs(mark, name, provider):
+            return True
+        if _exists(where, our.fd):
+            raise NotOurs(os.path.join(our.path, where), "does not carry the mark of fsrvpd")
+        return False
+
+
+def _belongs(mark: Mark, name: SnapshotName, provider: str) -> bool:
+    return mark.shadow_copy_id == name.shadow_copy_id and mark.provider == provider
+
+
+def _exists(name: str, directory: int) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True

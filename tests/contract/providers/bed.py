@@ -1,0 +1,71 @@
+"""What one test of the contract works on: a provider, a volume for it, and a share."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from pathlib import Path
+from typing import Dict, List, Optional
+
+from fsrvpd.protocol.ports import (
+    Found,
+    Provider,
+    Share,
+    SharePlace,
+    Snapshot,
+    SnapshotRequest,
+)
+
+SHARE = "Übersicht 2026"
+DEEP = "Abteilung ß/Bücher und Karten/Ünï cödé"
+
+
+def new_id() -> str:
+    return f"{{{str(uuid.uuid4()).upper()}}}"
+
+
+class Bed:
+    """`directory` is the share: deep inside the volume, with letters beyond ASCII."""
+
+    def __init__(self, provider: Provider, volume: Path) -> None:
+        self.provider = provider
+        self.volume = volume
+        self.directory = volume / DEEP
+        self.directory.mkdir(parents=True)
+
+    def request(
+        self,
+        directory: Optional[Path] = None,
+        *,
+        writable: bool = False,
+        created: Optional[float] = None,
+        options: Optional[Dict[str, str]] = None,
+    ) -> SnapshotRequest:
+        path = str(directory or self.directory)
+        share = Share(name=SHARE, path=path, from_registry=False, options=options or {})
+        place = SharePlace(share, *self.provider.locate(path), self.provider.name, path)
+        moment = time.time() if created is None else created
+        return SnapshotRequest(new_id(), new_id(), place, writable, moment, "SERVER")
+
+    def take(self, request: Optional[SnapshotRequest] = None) -> Snapshot:
+        request = request or self.request()
+        planned = self.provider.plan(request)
+        self.provider.prepare(request)
+        self.provider.create(request, planned)
+        return planned
+
+    def found(self) -> List[Found]:
+        return list(self.provider.find([str(self.volume)]))
+
+    def left_over(self) -> List[str]:
+        """What is in `.fsrvpd` beside its own directories, files in it included."""
+        home = self.volume / ".fsrvpd"
+        standing = {path for path in home.glob("*") if path.name != ".marks" and not ours(path)}
+        standing |= set((home / ".marks").glob("*"))
+        standing |= {path for share in home.glob("*") if ours(share) for path in share.iterdir()}
+        return sorted(str(path.relative_to(home)) for path in standing)
+
+
+def ours(directory: Path) -> bool:
+    """Whether it is where reflink keeps the clones of one share."""
+    return len(directory.name) == 32

@@ -1,0 +1,50 @@
+"""File systems in sparse files, mounted where nobody but this process sees them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+from pathlib import Path
+
+CLONE_NEWNS = 0x20000
+MS_REC, MS_PRIVATE = 0x4000, 0x40000
+MAKERS = {
+    "btrfs": ["mkfs.btrfs", "-q"],
+    "xfs": ["mkfs.xfs", "-q"],
+    "xfs without reflink": ["mkfs.xfs", "-q", "-m", "reflink=0"],
+    "ext4": ["mkfs.ext4", "-q"],
+}
+
+
+def enter() -> None:
+    """Give this process a mount namespace of its own: its mounts end with it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    check(libc.unshare(CLONE_NEWNS))
+    check(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
+
+
+def check(returned: int) -> None:
+    if returned != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{os.strerror(number)}: these tests mount, so they need root")
+
+
+def run(*argv: object) -> None:
+    words = [str(word) for word in argv]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, f"{words}: {done.stderr}"
+
+
+def make(kind: str, image: Path, mount_point: Path, mebibytes: int = 512) -> Path:
+    """Make a file system and mount it. Returns its mount point."""
+    with image.open("xb") as sparse:
+        sparse.truncate(mebibytes << 20)
+    run(*MAKERS[kind], image)
+    mount_point.mkdir()
+    run("mount", "-o", "loop", image, mount_point)
+    return mount_point
+
+
+def unmount(mount_point: Path) -> None:
+    run("umount", "--recursive", mount_point)

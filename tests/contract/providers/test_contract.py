@@ -1,0 +1,284 @@
+"""What every provider must do, on its own real file system. A provider is a row, a test a case."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from fsrvpd.errors import NotOurs, StorageError
+from fsrvpd.protocol.ports import Snapshot
+from tests.contract.providers.bed import DEEP, SHARE, Bed, new_id
+from tests.contract.providers.conftest import new_provider
+from tests.contract.providers.private_mounts import run, unmount
+
+
+def test_content_is_that_of_the_moment(bed: Bed) -> None:
+    (bed.directory / "Brief an Ägir.txt").write_text("old")
+    snapshot = bed.take()
+    (bed.directory / "Brief an Ägir.txt").write_text("new")
+    (bed.directory / "later").touch()
+    share = Path(snapshot.share_path)
+    assert (share / "Brief an Ägir.txt").read_text() == "old"
+    assert os.listdir(share) == ["Brief an Ägir.txt"]
+
+
+def test_a_share_that_is_the_root_of_its_volume(bed: Bed) -> None:
+    (bed.volume / "file").write_text("old")
+    for _ in range(2):
+        snapshot = bed.take(bed.request(bed.volume))
+    share = Path(snapshot.share_path)
+    assert (share / "file").read_text() == "old"
+    assert (share / DEEP).is_dir()
+    assert not list(share.glob(".fsrvpd/*")), "a snapshot must not hold the others"
+
+
+def test_permissions_are_those_of_the_moment(bed: Bed) -> None:
+    file = bed.directory / "file"
+    file.write_text("x")
+    os.chown(file, 1234, 2345)
+    file.chmod(0o640)
+    run("setfacl", "-m", "u:1001:r--,g:2001:rw-", file)
+    run("setfacl", "-d", "-m", "u:1002:rwx", bed.directory)
+    os.setxattr(file, "user.DOSATTRIB", b"\0\1\2")
+    os.setxattr(file, "security.NTACL", b"\4\0\4\0")
+    os.utime(file, ns=(10**18 + 1, 10**18 + 123456789))
+    before = describe(file), describe(bed.directory)
+    share = Path(bed.take().share_path)
+    run("setfacl", "-b", file)
+    file.chmod(0o777)
+    assert (describe(share / "file"), describe(share)) == before
+
+
+def describe(path: Path) -> object:
+    status = path.stat()
+    names = sorted(os.listxattr(path))
+    attributes = {name: os.getxattr(path, name) for name in names}
+    return status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns, attributes
+
+
+def test_a_writable_one_is_written_to_and_then_sealed(bed: Bed) -> None:
+    (bed.directory / "database").write_text("dirty")
+    snapshot = bed.take(bed.request(writable=True))
+    (Path(snapshot.share_path) / "database").write_text("recovered")
+    bed.provider.seal(snapshot)
+    bed.provider.seal(snapshot)
+    assert (Path(snapshot.share_path) / "database").read_text() == "recovered"
+    assert (bed.directory / "database").read_text() == "dirty"
+
+
+def test_delete_leaves_nothing_and_may_be_repeated(bed: Bed) -> None:
+    (bed.directory / "file").touch()
+    kept, dropped = bed.take(), bed.take()
+    bed.provider.delete(dropped)
+    assert not os.path.exists(dropped.root)
+    bed.provider.delete(dropped)
+    bed.provider.delete(kept)
+    assert bed.left_over() == []
+    assert bed.found() == []
+
+
+def test_sealing_what_is_gone_is_an_error(bed: Bed) -> None:
+    snapshot = bed.take()
+    bed.provider.delete(snapshot)
+    with pytest.raises(StorageError, match="not there"):
+        bed.provider.seal(snapshot)
+
+
+def refuse(bed: Bed, snapshot: Snapshot) -> None:
+    with pytest.raises(NotOurs):
+        bed.provider.delete(snapshot)
+    with pytest.raises(NotOurs):
+        bed.provider.seal(snapshot)
+
+
+def test_a_directory_with_another_name_is_not_ours(bed: Bed) -> None:
+    precious = bed.volume / "precious"
+    precious.mkdir()
+    for root in (precious, bed.directory, bed.volume, bed.volume / ".fsrvpd"):
+        refuse(bed, bed.take()._replace(root=str(root)))
+    assert precious.is_dir()
+
+
+def test_a_name_like_ours_outside_the_home_is_not_ours(bed: Bed) -> None:
+    snapshot = bed.take()
+    elsewhere = bed.directory / os.path.basename(snapshot.root)
+    elsewhere.mkdir()
+    refuse(bed, snapshot._replace(root=str(elsewhere)))
+    assert elsewhere.is_dir()
+
+
+def test_a_name_like_ours_without_the_mark_is_not_ours(bed: Bed) -> None:
+    snapshot = bed.take()
+    forged = snapshot.root.replace(Path(snapshot.root).name[6:44], new_id())
+    os.mkdir(forged)
+    refuse(bed, snapshot._replace(root=forged))
+    assert os.path.isdir(forged)
+    assert len(bed.found()) == 1
+
+
+def test_it_is_found_after_everything_was_forgotten(bed: Bed) -> None:
+    request = bed.request()
+    snapshot = bed.take(request)
+    after_restart = new_provider(bed.provider.name)
+    (found,) = after_restart.find([str(bed.volume), str(bed.volume / "absent")])
+    assert found.snapshot == snapshot
+    assert found.shadow_copy_set_id == request.shadow_copy_set_id
+    assert found.shadow_copy_id == request.shadow_copy_id
+    assert (found.share, found.server) == (SHARE, "SERVER")
+    after_restart.delete(found.snapshot)
+    assert bed.found() == []
+
+
+def test_an_interrupted_one_is_found_and_can_be_deleted(bed: Bed) -> None:
+    """A crash between the mark and the snapshot leaves the mark alone."""
+    snapshot = bed.take(bed.request(writable=True))
+    os.rename(snapshot.root, bed.volume / "away")
+    (found,) = bed.found()
+    bed.provider.delete(found.snapshot)
+    assert bed.left_over() == []
+
+
+def test_two_within_one_second_get_two_labels(bed: Bed) -> None:
+    moment = 1_795_000_000.25
+    first = bed.take(bed.request(created=moment))
+    second = bed.take(bed.request(created=moment + 0.5))
+    assert first.root.endswith("_GMT-2026.11.18-11.06.40")
+    assert second.root.endswith("_GMT-2026.11.18-11.06.41")
+    assert (first.created, second.created) == (moment, moment + 0.5)
+    assert len(bed.found()) == 2
+
+
+def test_labels_stay_unique_over_a_restart(bed: Bed) -> None:
+    moment = 1_795_000_000.0
+    first = bed.take(bed.request(created=moment))
+    bed.provider = new_provider(bed.provider.name)
+    second = bed.take(bed.request(created=moment))
+    assert first.root[-8:] != second.root[-8:]
+
+
+def test_what_was_planned_keeps_its_label(bed: Bed) -> None:
+    requests = [bed.request(created=1_795_000_000.0) for _ in range(5)]
+    planned = [bed.provider.plan(request) for request in requests]
+    for request, plan in reversed(list(zip(requests, planned))):
+        bed.provider.create(request, plan)
+    assert len({plan.root[-8:] for plan in planned}) == 5
+
+
+def test_a_hundred(bed: Bed) -> None:
+    (bed.directory / "number").write_text("0")
+    snapshots = []
+    for number in range(100):
+        (bed.directory / "number").write_text(str(number))
+        snapshots.append(bed.take(bed.request(created=1_795_000_000.0)))
+    for number, snapshot in enumerate(snapshots):
+        assert (Path(snapshot.share_path) / "number").read_text() == str(number)
+    assert {found.snapshot for found in bed.found()} == set(snapshots)
+    for snapshot in snapshots:
+        bed.provider.delete(snapshot)
+    assert bed.left_over() == []
+
+
+def test_planning_touches_nothing(bed: Bed) -> None:
+    bed.provider.plan(bed.request())
+    assert not (bed.volume / ".fsrvpd").exists()
+
+
+def test_the_supported_share_is_supported(bed: Bed) -> None:
+    bed.take()
+    assert bed.provider.supports(str(bed.directory)) is None
+    assert bed.provider.supports(str(bed.volume)) is None
+
+
+def test_a_mount_below_the_share_is_refused(bed: Bed) -> None:
+    inner = bed.directory / "inner mount"
+    inner.mkdir()
+    run("mount", "-t", "tmpfs", "tmpfs", inner)
+    assert str(inner) in str(bed.provider.supports(str(bed.directory)))
+    unmount(inner)
+    assert bed.provider.supports(str(bed.directory)) is None
+
+
+@pytest.mark.parametrize("kind", ["ext4", "root"])
+def test_other_file_systems_are_refused(
+    bed: Bed, make_volume: Callable[..., Path], tmp_path: Path, kind: str
+) -> None:
+    other = tmp_path if kind == "root" else make_volume(kind, "other", 32)
+    assert str(other) in str(bed.provider.supports(str(other)))
+
+
+def test_a_snapshot_is_no_base_for_another(bed: Bed) -> None:
+    (bed.directory / "inner").mkdir()
+    snapshot = bed.take()
+    reason = bed.provider.supports(os.path.join(snapshot.share_path, "inner"))
+    assert ".fsrvpd" in str(reason)
+
+
+def test_a_read_only_volume_is_refused(bed: Bed) -> None:
+    run("mount", "-o", "remount,ro", bed.volume)
+    assert "read-only" in str(bed.provider.supports(str(bed.directory)))
+
+
+def test_users_pass_through_but_do_not_list(bed: Bed) -> None:
+    bed.take()
+    home = bed.volume / ".fsrvpd"
+    assert home.stat().st_mode & 0o777 == 0o711
+    assert (home / ".marks").stat().st_mode & 0o777 == 0o700
+
+
+def test_previous_versions_can_be_listed_by_users(bed: Bed) -> None:
+    bed.take()
+    request = bed.request(options={"previous versions": "Yes"})
+    snapshot = bed.take(request)
+    where = bed.provider.previous_versions(request.place)
+    assert Path(snapshot.root).parent == Path(where.snapdir)
+    assert os.stat(where.snapdir).st_mode & 0o777 == 0o755
+    bed.take()
+    assert os.stat(where.snapdir).st_mode & 0o777 == 0o755
+
+
+def test_a_home_that_users_could_have_made_is_refused(bed: Bed) -> None:
+    (bed.volume / ".fsrvpd").mkdir()
+    os.chown(bed.volume / ".fsrvpd", 1000, 1000)
+    with pytest.raises(StorageError, match="move it out of the way"):
+        bed.take()
+
+
+def test_a_link_in_place_of_the_home_is_refused(bed: Bed) -> None:
+    (bed.volume / "target").mkdir()
+    (bed.volume / ".fsrvpd").symlink_to("target")
+    with pytest.raises(StorageError, match="no directory"):
+        bed.take()
+    assert not list((bed.volume / "target").iterdir())
+
+
+def test_acls_that_the_home_would_inherit_are_dropped(bed: Bed) -> None:
+    run("setfacl", "-d", "-m", "u:1002:rwx", bed.volume)
+    bed.take()
+    assert not [name for name in os.listxattr(bed.volume / ".fsrvpd") if "posix_acl" in name]
+
+
+def test_nothing_is_concluded_from_a_volume_that_is_not_there(bed: Bed) -> None:
+    snapshot = bed.take()
+    run("mount", "-t", "tmpfs", "tmpfs", bed.volume)
+    with pytest.raises(StorageError):
+        bed.provider.delete(snapshot)
+    unmount(bed.volume)
+
+
+def test_a_failed_one_leaves_nothing(bed: Bed) -> None:
+    request = bed.request()
+    planned = bed.provider.plan(request)
+    taken = bed.request(created=request.created)
+    other = planned._replace(
+        root=planned.root.replace(request.shadow_copy_id, taken.shadow_copy_id)
+    )
+    bed.provider.create(taken, other)
+    with pytest.raises(StorageError) as caught:
+        bed.provider.create(request, planned)
+    assert caught.value.error_number == errno.EEXIST
+    assert [found.snapshot.root for found in bed.found()] == [other.root]
+    assert os.path.isdir(other.root)
