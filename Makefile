@@ -1,8 +1,7 @@
 # `make demo` shows fsrvpd at work, `make test` proves it; both install what they need.
 PYTHON ?= /usr/bin/python3
 VENV := .venv
-# The one C file that is not ours is made by cffi.
-C_SOURCES := $(filter-out src/_fsrvp_core.c,$(wildcard src/*.c))
+C_SOURCES := $(wildcard src/fsrvp_*.c)
 C_WARNINGS := -std=c11 -Wall -Wextra -Wconversion -Werror
 
 .PHONY: demo test deps venv lint lint-c unit clean
@@ -39,7 +38,7 @@ unit: venv
 	$(VENV)/bin/pytest tests/unit tests/test_layers.py
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info src/_fsrvp_core.c src/*.o
+	rm -rf $(VENV) build dist *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find fsrvpd -name '*.so' -delete

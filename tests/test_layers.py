@@ -58,7 +58,7 @@ IMPURE_MODULES = {
     "threading",
     "time",
 }
-NATIVE_NAMES = {"ffi", "lib"}
+NATIVE_NAMES = {"_native", "ffi", "lib"}
 
 MODULES = sorted(
     path.relative_to(ROOT)
@@ -109,11 +109,7 @@ def test_pure_layers_do_no_io(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [p for p in MODULES if layer(dotted(p)) != "fsrvpd.core"], ids=str)
 def test_only_the_core_package_touches_the_native_module(path: Path) -> None:
-    wrong = {
-        name
-        for name in ours(imports(path))
-        if name.split(".")[-1] in NATIVE_NAMES or "_fsrvp_core" in name
-    }
+    wrong = {name for name in ours(imports(path)) if NATIVE_NAMES & set(name.split("."))}
     assert not wrong, f"{path} must go through fsrvpd.core, but imports {sorted(wrong)}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Callable, Mapping, Optional, Sequence, Type, Union
@@ -18,7 +20,10 @@ from tests.lab import leftovers, volumes
 Argument = Union[str, Path]
 
 # UNIX socket paths end at 107 bytes, and Samba appends a lot: stay short, not in $TMPDIR.
-PREFIX = "/tmp/fsrvpd-lab."
+# The process id tells our labs from those of somebody else's test run.
+PREFIX = f"/tmp/fsrvpd-lab.{os.getpid()}."
+CLONE_NEWNET = 0x40000000
+LIBC = ctypes.CDLL(None, use_errno=True)  # os.setns came with Python 3.12
 HOLDER = Path(__file__).with_name("holder.py")
 
 # The shell outlives the namespaces by one command: it removes the directory even when
@@ -105,12 +110,20 @@ def only_child(pid: int) -> int:
     return found[0]
 
 
+def enter_network(pid: int) -> None:
+    """Move the calling thread into the network namespace of a process."""
+    with open(f"/proc/{pid}/ns/net", "rb") as namespace:
+        if LIBC.setns(namespace.fileno(), CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), f"cannot enter the network of process {pid}")
+
+
 class Lab:
     """Its own mounts, network (lo alone), processes; everything ends with `close()` or with us."""
 
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix=PREFIX))
         self.directory.chmod(0o755)  # unprivileged SMB users walk through it to the volumes
+        self._entrances: list[subprocess.Popen[bytes]] = []
         self._shell = subprocess.Popen(
             ["/bin/sh", "-c", HOLD, "fsrvpd-lab", sys.executable, HOLDER, self.directory],
             stdin=subprocess.PIPE,
@@ -146,23 +159,24 @@ class Lab:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in the lab to its end. Raises: CommandFailed, LabError on timeout."""
         command = [str(word) for word in argv]
-        try:
-            done = subprocess.run(
-                [*self._entrance(), *command],
-                input=input,
-                stdin=subprocess.DEVNULL if input is None else None,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout,
-                env={**ENVIRONMENT, **(environment or {})},
-                start_new_session=True,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            output = (error.stdout or b"").decode(errors="replace")
-            raise LabError(f"{' '.join(command)}: no end after {timeout:g} s\n{output}") from error
-        done.args = command
+        with subprocess.Popen(
+            [*self._entrance(), *command],
+            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env={**ENVIRONMENT, **(environment or {})},
+            start_new_session=True,
+        ) as entrance:
+            try:
+                stdout, stderr = entrance.communicate(input, timeout)
+            except subprocess.TimeoutExpired:
+                os.kill(only_child(entrance.pid), signal.SIGKILL)
+                said = "".join(entrance.communicate())
+                text = f"{' '.join(command)}: no end after {timeout:g} s\n{said}"
+                raise LabError(text) from None
+        done = subprocess.CompletedProcess(command, entrance.returncode, stdout, stderr)
         if check and done.returncode != 0:
             raise CommandFailed(done)
         return done
@@ -185,6 +199,7 @@ class Lab:
                 env={**ENVIRONMENT, **(environment or {})},
                 start_new_session=True,
             )
+        self._entrances.append(entrance)
         return LabProcess(entrance, command)
 
     def volume(self, kind: str, name: str, size: int = 512 << 20) -> Path:
@@ -193,6 +208,14 @@ class Lab:
         `kind` is btrfs, xfs or ext4; `size` in bytes (XFS wants 300 MB at least).
         """
         return volumes.make(self, kind, name, size)
+
+    def seen(self, path: Path) -> Path:
+        """A path of the lab as the machine can open it while the lab lives."""
+        return Path(f"/proc/{self._init}/root{path}")
+
+    def network(self) -> ThreadPoolExecutor:
+        """A thread that lives in the lab's network: what it connects to is in the lab."""
+        return ThreadPoolExecutor(1, initializer=enter_network, initargs=(self._init,))
 
     def unmount(self, mount_point: Path) -> None:
         self.run(["umount", mount_point])
@@ -211,9 +234,11 @@ class Lab:
         self._shell.stdin.close()
         self._shell.stdout.close()
         self._shell.wait(30)
+        for entrance in self._entrances:
+            entrance.wait(30)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _entrance(self) -> list[str]:
-        """nsenter forks into the process namespace: what it starts must end with it."""
-        target = ["nsenter", "-t", str(self._init), "-m", "-n", "-p", "--"]
-        return [*target, "setpriv", "--pdeathsig", "KILL", "--"]
+        """nsenter forks into the process namespace. It must never be killed itself: what it
+        started would be left to the machine's init, which may be slow to reap."""
+        return ["nsenter", "-t", str(self._init), "-m", "-n", "-p", "--"]

@@ -1,0 +1,43 @@
+"""What every test run tells first, and what it must not leave on the machine."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import version
+from typing import Iterator
+
+import pytest
+
+from fsrvpd.core import _native
+from tests.lab import leftovers, namespaces
+
+TOOLS = {
+    "samba": ["smbd", "-V"],
+    "smbtorture": ["smbtorture", "-V"],
+    "btrfs": ["mkfs.btrfs", "--version"],
+    "xfs": ["mkfs.xfs", "-V"],
+}
+
+
+def pytest_report_header() -> list[str]:
+    tools = ", ".join(f"{name}: {first_line(argv)}" for name, argv in TOOLS.items())
+    return [
+        f"fsrvpd {version('fsrvpd')}, C core {_native.__file__}",
+        f"linux {platform.release()}, {tools}",
+    ]
+
+
+def first_line(argv: list[str]) -> str:
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+    except FileNotFoundError:
+        return "not installed"
+    return (done.stdout + done.stderr).strip().partition("\n")[0]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_on_the_machine() -> Iterator[None]:
+    yield
+    left = leftovers.with_prefix(namespaces.PREFIX)
+    assert not left, f"the tests left on the machine: {sorted(left)}"
