@@ -1,0 +1,60 @@
+"""Who may not back up gets E_ACCESSDENIED from every method, whatever it asks."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+import pytest
+
+from fsrvpd.core.messages import Opnum
+from fsrvpd.protocol.hresult import HResult
+from tests.interop.raw_agent import RawAgent, every_call, result_of
+from tests.interop.site import TORTURE_SHARE, Site
+
+# Samba lets an unknown name in as a guest (`map to guest = bad user`).
+NOBODIES = {
+    "an ordinary user": ("clerk", "Lab-pass-0"),
+    "anonymous": ("", ""),
+    "a guest": ("nobody-we-know", "whatever"),
+}
+
+
+@pytest.fixture(params=NOBODIES.values(), ids=NOBODIES, scope="module")
+def nobody(request: pytest.FixtureRequest, site: Site) -> Iterator[RawAgent]:
+    name, password = request.param
+    if name == "clerk":
+        site.samba.add_user(name)
+    with RawAgent(site, name, password) as agent:
+        yield agent
+
+
+@pytest.mark.parametrize("opnum", list(Opnum), ids=lambda opnum: opnum.name)
+def test_every_method_is_denied(site: Site, nobody: RawAgent, opnum: Opnum) -> None:
+    for share in (TORTURE_SHARE, "missing"):
+        stub = every_call(nobody.unc(share))[opnum]
+        assert nobody.result(opnum, stub) == HResult.E_ACCESSDENIED
+    last = site.daemon.calls()[-1]
+    assert (last.opnum, last.result) == (opnum, HResult.E_ACCESSDENIED)
+
+
+@pytest.mark.parametrize("opnum", list(Opnum), ids=lambda opnum: opnum.name)
+def test_denied_before_anything_is_parsed(nobody: RawAgent, opnum: Opnum) -> None:
+    """Garbage from a nobody is answered as a request is: what it holds is not looked at."""
+    well_formed = nobody.call(opnum, every_call(nobody.unc(TORTURE_SHARE))[opnum])
+    garbage = nobody.call(opnum, b"\xff" * 7)
+    assert result_of(garbage) == HResult.E_ACCESSDENIED
+    assert garbage == well_formed
+
+
+def test_root_is_granted(site: Site) -> None:
+    with RawAgent(site) as agent:
+        assert agent.result(Opnum.GetSupportedVersion, b"") == 0
+
+
+def test_a_foreign_host_is_refused_and_not_contacted(site: Site) -> None:
+    """Coercion: the agent must not be talked into visiting the host of a UNC."""
+    with RawAgent(site) as agent:
+        for unc in (r"\\192.0.2.7\share", r"\\attacker@80\share", r"\\attacker"):
+            stubs = every_call(unc)
+            result = agent.result(Opnum.IsPathSupported, stubs[Opnum.IsPathSupported])
+            assert result in (HResult.E_INVALIDARG, HResult.FSRVP_E_OBJECT_NOT_FOUND)

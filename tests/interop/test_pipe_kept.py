@@ -1,0 +1,48 @@
+"""samba-dcerpcd takes the pipe for Samba's own agent; we take it back and say so."""
+
+from __future__ import annotations
+
+import os
+from typing import Iterator
+
+import pytest
+
+from tests.interop.site import Site, open_site
+from tests.lab.namespaces import wait_until
+
+
+@pytest.fixture(scope="module")
+def contested() -> Iterator[Site]:
+    """A site where rpcd_fsrvp is in its place, as on a NAS before `fsrvpctl setup`."""
+    with open_site(own_agent=True) as site:
+        yield site
+
+
+def test_the_pipe_is_taken_back(contested: Site) -> None:
+    site = contested
+    pipe = site.lab.seen(site.samba.pipe)
+    ours = os.stat(pipe).st_ino
+    site.samba.rpcclient("srvinfo")  # starts samba-dcerpcd, which binds all it can serve
+    wait_until("Samba's agent takes the pipe", lambda: "again" in stolen(site))
+    assert os.stat(pipe).st_ino != ours
+
+    before = len(site.daemon.calls())
+    done = site.samba.rpcclient("fss_get_sup_version")
+    assert "supports FSRVP versions" in done.stdout
+    assert len(site.daemon.calls()) == before + 1, "Samba's own agent answered"
+
+
+def stolen(site: Site) -> str:
+    """The lines in which the daemon tells of a theft."""
+    lines = site.daemon.read_log().splitlines()
+    return "\n".join(line for line in lines if str(site.samba.pipe) in line and "taken" in line)
+
+
+def test_own_agent_is_hidden_elsewhere() -> None:
+    """Where a test does not want it, samba-dcerpcd runs without touching our pipe."""
+    with open_site() as site:
+        ours = os.stat(site.lab.seen(site.samba.pipe)).st_ino
+        site.samba.rpcclient("srvinfo")
+        assert os.stat(site.lab.seen(site.samba.pipe)).st_ino == ours
+        site.samba.rpcclient("fss_get_sup_version")
+        assert [call.method for call in site.daemon.calls()] == ["GetSupportedVersion"]

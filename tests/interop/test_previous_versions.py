@@ -1,0 +1,63 @@
+"""Snapshots as previous versions of the base share, through Samba's shadow_copy2."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from fsrvpd.core.messages import Opnum
+from tests.interop import fss
+from tests.interop.raw_agent import RawAgent
+from tests.interop.site import TORTURE_SHARE, Site
+from tests.lab import User
+
+FILETIME_PER_SECOND = 10_000_000
+TOKEN = re.compile(r"^@GMT-[-.0-9]+$", re.MULTILINE)
+
+
+def tokens(site: Site, user: User) -> list[str]:
+    """The previous versions of versions.txt as FSCTL_SRV_ENUM_SNAPS lists them, oldest first."""
+    listed = site.samba.smbclient(TORTURE_SHARE, "allinfo versions.txt", user=user).stdout
+    return sorted(TOKEN.findall(listed))
+
+
+def test_snapshots_of_the_same_second_are_all_previous_versions(site: Site) -> None:
+    """Five sets take far less than four seconds, so that two must share a second."""
+    file = site.lab.seen(site.volumes["projects"]) / "versions.txt"
+    made = []
+    with RawAgent(site) as agent:
+        for number in range(5):
+            file.write_text(f"version {number}\n")
+            set_id = agent.start()
+            copy_id = agent.add(set_id, TORTURE_SHARE)
+            agent.expose(set_id)
+            made.append(agent.mapping(set_id, copy_id, TORTURE_SHARE))
+            agent.advance(Opnum.RecoveryCompleteShadowCopySet, set_id)
+        file.write_text("the present\n")
+        seconds = Counter(mapping.created // FILETIME_PER_SECOND for mapping in made)
+        assert max(seconds.values()) > 1, seconds
+
+        reader = site.samba.add_user("historian")
+        versions = tokens(site, reader)
+        assert len(versions) == 5
+        for number, token in enumerate(versions):
+            past = site.samba.read(TORTURE_SHARE, rf"{token}\versions.txt", user=reader)
+            assert past == f"version {number}\n"
+        for mapping in made:
+            agent.delete(mapping.set_id, mapping.copy_id, TORTURE_SHARE)
+    assert tokens(site, site.samba.root) == []
+    site.assert_nothing_is_left()
+
+
+def test_rpcclient_twice_in_a_row(site: Site) -> None:
+    """The same with a client that is not ours."""
+    site.samba.write(TORTURE_SHARE, "versions.txt", "now\n")
+    copies = []
+    for _ in range(2):
+        copies += fss.create_expose(site.samba, TORTURE_SHARE)
+        fss.recovery_complete(site.samba, copies[-1])
+    assert len(tokens(site, site.samba.root)) == 2
+    for copy in copies:
+        assert site.samba.read(copy.share, "versions.txt") == "now\n"
+        fss.delete(site.samba, copy)
+    site.assert_nothing_is_left()
