@@ -76,6 +76,8 @@ class Agent(Machine):
     # What several methods ask first.
 
     def _lookup(self, key: Guid, unknown: Optional[HResult] = None) -> ShadowCopySet:
+        if key == m.NULL_GUID:
+            raise PeerError(HResult.E_INVALIDARG, "ShadowCopySetId is NULL (3.1.4)")
         shadow_copy_set = self.table.get(key)
         if shadow_copy_set is None:
             result = self.settings.dialect.unknown_set if unknown is None else unknown
@@ -351,8 +353,6 @@ class Agent(Machine):
 
     def _abort_shadow_copy_set(self, call: Call) -> None:
         key = cast(m.AbortShadowCopySet, call.request).shadow_copy_set_id
-        if key == m.NULL_GUID:
-            raise PeerError(HResult.E_INVALIDARG, "ShadowCopySetId is NULL")
         shadow_copy_set = self._lookup(key)
         self._admit(call, shadow_copy_set)
         wait = Wait(call, self._now + ABORT_PATIENCE, HResult.FSRVP_E_WAIT_TIMEOUT)
@@ -361,8 +361,8 @@ class Agent(Machine):
     def _delete_share_mapping(self, call: Call) -> None:
         request = cast(m.DeleteShareMapping, call.request)
         share = share_of(request.share_name, self.own_names)
-        if m.NULL_GUID in (request.shadow_copy_set_id, request.shadow_copy_id):
-            raise PeerError(HResult.E_INVALIDARG, "ShadowCopySetId or ShadowCopyId is NULL")
+        if request.shadow_copy_id == m.NULL_GUID:
+            raise PeerError(HResult.E_INVALIDARG, "ShadowCopyId is NULL")
         not_found = HResult.FSRVP_E_OBJECT_NOT_FOUND
         shadow_copy_set = self._lookup(request.shadow_copy_set_id, unknown=not_found)
         if self._queued(call, shadow_copy_set):
