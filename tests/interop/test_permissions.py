@@ -6,11 +6,8 @@ from typing import Iterator, NamedTuple
 
 import pytest
 
-from tests.interop import fss
 from tests.interop.site import TORTURE_SHARE, Site, make_directory
-from tests.lab import Share, User
-
-READ, FULL = "0x0/READ", "0x0/FULL"
+from tests.lab import Share, User, fss
 
 
 class People(NamedTuple):
@@ -32,8 +29,8 @@ def guarded(site: Site, people: People) -> Iterator[str]:
     options = {"comment": "What the base share says", "hide dot files": "no"}
     site.samba.set_share(Share(share, path, options))
     site.samba.reload()
-    acl = f"root:ALLOWED/{FULL},reader:ALLOWED/{READ},writer:ALLOWED/{FULL}"
-    site.samba.sharesec(share, "--replace", acl)
+    rights = {site.samba.root: "FULL", people.reader: "READ", people.writer: "FULL"}
+    site.samba.let_in(share, rights)
     site.samba.write(share, "secret.txt", "for few\n")
     yield share
     site.samba.sharesec(share, "--delete")

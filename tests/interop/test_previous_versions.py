@@ -6,10 +6,9 @@ import re
 from collections import Counter
 
 from fsrvpd.core.messages import Opnum
-from tests.interop import fss
 from tests.interop.raw_agent import RawAgent
 from tests.interop.site import TORTURE_SHARE, Site
-from tests.lab import User
+from tests.lab import User, fss
 
 FILETIME_PER_SECOND = 10_000_000
 TOKEN = re.compile(r"^@GMT-[-.0-9]+$", re.MULTILINE)

@@ -8,10 +8,9 @@ import pytest
 
 from fsrvpd.core.messages import Opnum
 from fsrvpd.protocol.hresult import HResult
-from tests.interop import fss
 from tests.interop.raw_agent import SOME_GUID, RawAgent, wide
 from tests.interop.site import TORTURE_SHARE, Site
-from tests.lab import FsrvpdProcess
+from tests.lab import FsrvpdProcess, fss
 
 ENDS = {"stopped": FsrvpdProcess.stop, "killed": FsrvpdProcess.kill}
 End = Callable[[FsrvpdProcess], None]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fsrvpd.protocol.hresult import HResult
-from tests.interop import fss
 from tests.interop.site import TORTURE_SHARE, Site
+from tests.lab import fss
 
 
 def test_get_sup_version(site: Site) -> None:

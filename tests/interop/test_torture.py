@@ -8,8 +8,8 @@ from typing import Iterator
 import pytest
 
 from fsrvpd.core.messages import Opnum
-from tests.interop import fss
 from tests.interop.site import TORTURE_SHARE, Site, open_site
+from tests.lab import fss
 
 TIMEOUT = "1"  # seconds: the suite sleeps as long wherever it tests a timer
 TESTS = {

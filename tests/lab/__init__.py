@@ -14,6 +14,7 @@ accounts, and it ends with the process that made it, however that one ends.
 
 from __future__ import annotations
 
+from tests.lab import fss
 from tests.lab.accounts import User
 from tests.lab.daemon import Call, FsrvpdProcess
 from tests.lab.namespaces import CommandFailed, Lab, LabError, LabProcess
@@ -29,4 +30,5 @@ __all__ = [
     "Samba",
     "Share",
     "User",
+    "fss",
 ]

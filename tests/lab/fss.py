@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from tests.lab import Samba, User
-from tests.lab.accounts import ROOT
+from tests.lab.accounts import ROOT, User
+from tests.lab.samba import Samba
 
 EXPOSED = re.compile(
     r"^(?P<set>[-0-9a-f]{36})\((?P<copy>[-0-9a-f]{36})\): "
@@ -39,9 +39,14 @@ def create_expose(
     """Drive a whole set, from IsPathSupported to GetShareMapping. One copy a share."""
     names = " ".join(f'"{share}"' for share in shares)
     done = samba.rpcclient(f"fss_create_expose {context} {mode} {names}", user=user)
-    copies = [_copy(found) for found in EXPOSED.finditer(done.stdout)]
+    copies = exposed(done.stdout)
     assert [copy.base for copy in copies] == list(shares), done.stdout
     return copies
+
+
+def exposed(output: str) -> list[ShadowCopy]:
+    """The copies of which `fss_create_expose` tells."""
+    return [_copy(found) for found in EXPOSED.finditer(output)]
 
 
 def get_mapping(samba: Samba, copy: ShadowCopy) -> ShadowCopy:

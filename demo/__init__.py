@@ -1,0 +1,1 @@
+"""`make demo`: fsrvpd at work, beside a private Samba."""
