@@ -18,6 +18,222 @@
 
 /* cdef: begin (read by build_core.py) */
 
+/* ---- codec -------------------------------------------------------------------------
+ *
+ * Codec functions return a size (or 0) when they succeed and one of these when not.
+ */
+enum fsrvp_error {
+    FSRVP_OK = 0,
+    FSRVP_TRUNCATED = -1,      /* the bytes end inside a field */
+    FSRVP_NO_ROOM = -2,        /* the caller's buffer is too small */
+    FSRVP_NO_SUCH_METHOD = -3, /* opnum above 12 */
+    FSRVP_STRING_OFFSET = -4,  /* the offset of a varying string is not 0 */
+    FSRVP_STRING_COUNT = -5,   /* its count is 0 or above its maximum count */
+    FSRVP_STRING_TOO_LONG = -6, /* more than FSRVP_STRING_MAX units */
+    FSRVP_NOT_TERMINATED = -7, /* its last unit is not NUL */
+    FSRVP_EMBEDDED_NUL = -8,   /* a unit before the last one is NUL */
+    FSRVP_BAD_UTF16 = -9,      /* half a surrogate pair */
+    FSRVP_BAD_UTF8 = -10,      /* the caller's text is no UTF-8, or has a NUL inside */
+    FSRVP_BAD_GUID = -11,      /* the caller's GUIDs do not have 16 bytes each */
+    FSRVP_PDU_VERSION = -12,   /* not version 5.0 of the protocol */
+    FSRVP_PDU_FORMAT = -13,    /* a data representation other than ASCII, IEEE integers */
+    FSRVP_PDU_LENGTH = -14,    /* shorter than its type needs, or longer than is accepted */
+    FSRVP_PDU_VERIFIER = -15,  /* the verifier does not fit inside */
+    FSRVP_PDU_TOO_MANY = -16,  /* more contexts or syntaxes than are accepted */
+};
+
+/* A clause that completes "malformed: ". Never NULL. */
+const char *fsrvp_error_text(int error);
+
+/* Flags: the byte order of a message and its transfer syntax. */
+#define FSRVP_BIG_ENDIAN 1
+#define FSRVP_NDR64 2
+
+/* ---- stubs -------------------------------------------------------------------------
+ *
+ * The parameters of the thirteen methods, in NDR 2.0 or NDR64 and either byte order, for
+ * both ends of the wire. Texts are UTF-8 on this side, of `size` bytes without a NUL.
+ * GUIDs are 16 bytes in little-endian form; where two are passed they are one after the
+ * other, in the order of the method's parameters.
+ *
+ * Bytes after the last parameter are not looked at: a verification trailer may follow
+ * (MS-RPCE 2.2.2.13), and Samba 4.17 ignores whatever else does. `end` is where the
+ * parameters end or, after an error, where it was found.
+ */
+
+/* UTF-16 units of a string without its NUL. A UNC that Windows can send has fewer. */
+#define FSRVP_STRING_MAX 1024
+
+/* UTF-8 bytes that they can become. */
+#define FSRVP_STRING_SIZE 3072
+
+/* A buffer of this size holds any stub that the functions below can write. */
+#define FSRVP_STUB_SIZE 4608
+
+typedef struct {
+    uint8_t guids[32];
+    uint32_t number; /* Context, TimeOutInMilliseconds or Level */
+    uint32_t end;
+    char name[FSRVP_STRING_SIZE];
+} fsrvp_request;
+
+/* Returns the size of `name`, 0 for methods without one. Errors: TRUNCATED,
+ * NO_SUCH_METHOD, and those of strings up to BAD_UTF16. */
+int fsrvp_decode_request(uint32_t opnum, const uint8_t *stub, size_t size, uint32_t flags,
+                         fsrvp_request *request);
+
+/* What a method does not carry is passed as NULL and 0. Returns the size of the stub.
+ * Errors: NO_SUCH_METHOD, STRING_TOO_LONG, BAD_UTF8, BAD_GUID, NO_ROOM. */
+int fsrvp_encode_request(uint32_t opnum, const uint8_t *guids, size_t guids_size,
+                         const char *name, size_t name_size, uint32_t number,
+                         uint32_t flags, uint8_t *stub, size_t size);
+
+/* Responses by what they carry, the result last as on the wire; all return the size of the
+ * stub. Errors: STRING_TOO_LONG, BAD_UTF8, BAD_GUID, NO_ROOM. */
+
+/* Opnums 1, 4, 5, 6, 7, 11, 12. */
+int fsrvp_encode_status(uint32_t result, uint32_t flags, uint8_t *stub, size_t size);
+
+/* Opnum 0: MinVersion, MaxVersion. Opnum 9: ShadowCopyPresent, ShadowCopyCompatibility. */
+int fsrvp_encode_numbers(uint32_t first, uint32_t second, uint32_t result, uint32_t flags,
+                         uint8_t *stub, size_t size);
+
+/* Opnums 2 and 3. */
+int fsrvp_encode_guid(const uint8_t *guid, size_t guid_size, uint32_t result, uint32_t flags,
+                      uint8_t *stub, size_t size);
+
+/* Opnum 8. `owner` may be NULL. */
+int fsrvp_encode_path_supported(uint32_t supported, const char *owner, size_t owner_size,
+                                uint32_t result, uint32_t flags, uint8_t *stub, size_t size);
+
+/* Opnum 10. `guids` are ShadowCopySetId and ShadowCopyId; with guids_size 0 the mapping is
+ * the NULL pointer. Each text may be NULL. At a level other than 1 there is no mapping. */
+int fsrvp_encode_share_mapping(uint32_t level, const uint8_t *guids, size_t guids_size,
+                               const char *unc, size_t unc_size, const char *share,
+                               size_t share_size, uint64_t created, uint32_t result,
+                               uint32_t flags, uint8_t *stub, size_t size);
+
+typedef struct {
+    uint32_t present; /* 0: the NULL pointer */
+    uint32_t size;
+    char utf8[FSRVP_STRING_SIZE];
+} fsrvp_string;
+
+typedef struct {
+    uint32_t result;
+    uint32_t numbers[2]; /* in the order of the parameters; opnum 10: [0] is the level */
+    uint32_t mapped;     /* opnum 10: 0 when there is no share mapping */
+    uint64_t created;
+    uint8_t guids[32];
+    fsrvp_string strings[2]; /* opnum 8: the owner; opnum 10: UNC, shadow copy share */
+    uint32_t end;
+} fsrvp_response;
+
+/* Returns 0. Errors as fsrvp_decode_request. */
+int fsrvp_decode_response(uint32_t opnum, const uint8_t *stub, size_t size, uint32_t flags,
+                          fsrvp_response *response);
+
+/* ---- PDUs --------------------------------------------------------------------------
+ *
+ * Connection-oriented DCE/RPC, the server's side: PDUs of a client are parsed, PDUs for a
+ * client are written, always in little-endian order (C706 12.6, MS-RPCE 2.2.2).
+ */
+
+#define FSRVP_REQUEST 0
+#define FSRVP_RESPONSE 2
+#define FSRVP_FAULT 3
+#define FSRVP_BIND 11
+#define FSRVP_BIND_ACK 12
+#define FSRVP_BIND_NAK 13
+#define FSRVP_ALTER_CONTEXT 14
+#define FSRVP_ALTER_CONTEXT_RESPONSE 15
+#define FSRVP_AUTH3 16
+#define FSRVP_SHUTDOWN 17
+#define FSRVP_CO_CANCEL 18
+#define FSRVP_ORPHANED 19
+
+#define FSRVP_FIRST_FRAGMENT 1
+#define FSRVP_LAST_FRAGMENT 2
+#define FSRVP_CONCURRENT_MULTIPLEXING 16
+#define FSRVP_DID_NOT_EXECUTE 32
+#define FSRVP_OBJECT_UUID 128
+
+/* Longest PDU that is accepted, except those that may carry a Kerberos ticket (bind,
+ * alter_context, auth3), and that is written: what Windows and Samba accept. */
+#define FSRVP_FRAGMENT_MAX 5840
+
+/* Presentation contexts in one bind, and transfer syntaxes in one of them. */
+#define FSRVP_OFFERS_MAX 32
+#define FSRVP_SYNTAXES_MAX 16
+
+typedef struct {
+    uint32_t type;
+    uint32_t flags;
+    uint32_t big_endian; /* 1 or 0 */
+    uint32_t fragment_size; /* of the whole PDU; 0 while the header is incomplete */
+    uint32_t call_id;
+    uint32_t context_id; /* request */
+    uint32_t opnum;      /* request */
+    uint32_t alloc_hint; /* request */
+    uint32_t max_transmit; /* bind, alter_context */
+    uint32_t max_receive;  /* bind, alter_context */
+    uint32_t group;        /* bind, alter_context */
+    uint32_t body;       /* where the stub, or the list of contexts, begins */
+    uint32_t body_size;  /* without padding and verifier */
+    uint32_t auth_type;  /* the verifier, when token_size is not 0 */
+    uint32_t auth_level;
+    uint32_t auth_padding;
+    uint32_t auth_context_id;
+    uint32_t token; /* where the token begins; the verifier begins 8 bytes before */
+    uint32_t token_size;
+} fsrvp_pdu;
+
+/* Parses the PDU at the start of `data`, whatever may follow it. Returns 0.
+ * Errors: TRUNCATED, more bytes are needed, `fragment_size` of them when that is not 0.
+ * PDU_VERSION, PDU_FORMAT, PDU_LENGTH, PDU_VERIFIER: no more bytes will help; type, flags
+ * and call_id are set nevertheless. The first three are found as soon as the header is. */
+int fsrvp_pdu_parse(const uint8_t *data, size_t size, fsrvp_pdu *pdu);
+
+/* A presentation context that a client offers. A syntax is the 16 bytes of its UUID and the
+ * 4 of its version, both in little-endian form. */
+typedef struct {
+    uint32_t context_id;
+    uint32_t count;
+    uint8_t abstract_syntax[20];
+    uint8_t transfer_syntaxes[FSRVP_SYNTAXES_MAX][20];
+} fsrvp_offer;
+
+/* Reads the list of a bind or alter_context, that `pdu` was parsed from, into `offers` with
+ * room for FSRVP_OFFERS_MAX. Returns how many. Errors: TRUNCATED, PDU_TOO_MANY. */
+int fsrvp_pdu_offers(const uint8_t *data, size_t size, const fsrvp_pdu *pdu,
+                     fsrvp_offer *offers);
+
+/* The answer to one offer; `syntax` is zero unless it was accepted. */
+typedef struct {
+    uint16_t result;
+    uint16_t reason;
+    uint8_t syntax[20];
+} fsrvp_result;
+
+/* Each writes one whole PDU and returns its size. Error: NO_ROOM. */
+
+/* bind_ack and, with another type and no address, alter_context_response. The size of the
+ * address counts its NUL. */
+int fsrvp_write_bind_ack(uint32_t type, uint32_t flags, uint32_t call_id,
+                         uint32_t max_fragment, uint32_t group, const char *address,
+                         size_t address_size, const fsrvp_result *results, size_t count,
+                         uint8_t *pdu, size_t size);
+
+int fsrvp_write_bind_nak(uint32_t call_id, uint32_t reason, uint8_t *pdu, size_t size);
+
+int fsrvp_write_fault(uint32_t flags, uint32_t call_id, uint32_t context_id, uint32_t status,
+                      uint8_t *pdu, size_t size);
+
+/* One fragment of a response; `alloc_hint` is what remains of the stub from here on. */
+int fsrvp_write_response(uint32_t flags, uint32_t call_id, uint32_t context_id,
+                         uint32_t alloc_hint, const uint8_t *stub, size_t stub_size,
+                         uint8_t *pdu, size_t size);
+
 /* ---- storage -----------------------------------------------------------------------
  *
  * One system call each, on descriptors that the caller holds. They return 0 (or a

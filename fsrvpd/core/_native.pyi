@@ -2,7 +2,5 @@
 
 from typing import Any
 
-import cffi
-
-ffi: cffi.FFI
+ffi: Any
 lib: Any

@@ -1,0 +1,296 @@
+"""One client's DCE/RPC connection, without I/O: bytes in, calls out; answers in, PDUs out.
+
+    fresh --bind--> bound --request…--> bound --anything out of sequence--> closed
+
+Whatever arrives, `receive` returns; a client that breaks the protocol gets the fault or
+bind_nak that Samba 4.17 sends, and `closed` is set. What it can make us hold is bounded:
+one PDU, one unfinished request, and MAX_OUTSTANDING calls.
+
+Spec: C706 9 to 12, MS-RPCE 3.3.1.5 and 3.3.3.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from fsrvpd.core import ndr, pdu
+from fsrvpd.core.messages import RESPONSE_OF, Response
+from fsrvpd.core.ndr import Syntax
+from fsrvpd.core.pdu import Flag, Pdu, PduType
+from fsrvpd.rpc.faults import Fault, Nak
+from fsrvpd.rpc.presentation import Agreement, ProtocolError, negotiate
+
+SECONDARY_ADDRESS = b"\\PIPE\\fssagentrpc\0"
+# Fragments that we accept and send at most: what Samba and Windows offer on pipes. C706
+# 12.6.3.1 makes every peer receive the lower number.
+MAX_FRAGMENT, MUST_RECEIVE_FRAGMENT = 4280, 1432
+# A request of MS-FSRVP takes less than 4 KiB with its verification trailer.
+MAX_STUB = 16 * 1024
+MAX_FRAGMENTS = 4096
+MAX_CONTEXTS = 64
+MAX_OUTSTANDING = 32
+
+
+class Call(NamedTuple):
+    """A request in full. Its opnum is one of MS-FSRVP's; its stub is not decoded yet."""
+
+    call_id: int
+    context_id: int
+    opnum: int
+    stub: bytes
+    syntax: Syntax
+    big_endian: bool
+
+
+class _Unfinished:
+    """The request whose fragments are arriving."""
+
+    __slots__ = ("count", "first", "parts", "size")
+
+    def __init__(self, first: Pdu) -> None:
+        self.first = first
+        self.parts: list[bytes] = []
+        self.count = self.size = 0
+
+    def add(self, part: bytes) -> bool:
+        """False when the request has grown beyond what is accepted."""
+        self.parts.append(part)
+        self.count += 1
+        self.size += len(part)
+        return self.size <= MAX_STUB and self.count <= MAX_FRAGMENTS
+
+
+class Association:
+    def __init__(self, association_group: int) -> None:
+        """`association_group`: an id of the caller's choice, not 0."""
+        self.closed = False
+        self.close_reason = ""
+        self._group = association_group
+        self._buffer = b""
+        self._outgoing: list[bytes] = []
+        self._bound = False
+        self._multiplexed = False
+        self._max_fragment = MAX_FRAGMENT
+        self._contexts: dict[int, Syntax] = {}
+        self._unfinished: Optional[_Unfinished] = None
+        self._outstanding: dict[int, Call] = {}
+
+    def receive(self, data: bytes) -> list[Call]:
+        """The calls that these bytes complete, in order. Never raises on hostile bytes."""
+        data = self._buffer + data if self._buffer else data
+        calls: list[Call] = []
+        while data and not self.closed:
+            try:
+                parsed = pdu.parse(data)
+                if parsed is None:
+                    break
+                self._process(parsed, data[: parsed.fragment_size], calls)
+            except pdu.BadPdu as error:
+                self._refuse(error.pdu, str(error), _nak_for(error))
+                break
+            data = data[parsed.fragment_size :]
+        self._buffer = b"" if self.closed else data
+        return calls
+
+    def answer(self, call: Call, response: Response) -> None:
+        """Nothing happens when the connection is closed by now."""
+        stub = ndr.encode_response(call.opnum, response, call.syntax)
+        if self._settle(call):
+            self._outgoing += pdu.responses(call.call_id, call.context_id, stub, self._max_fragment)
+
+    def fault(self, call: Call, status: int) -> None:
+        """Answer with a fault: `Fault.BAD_STUB_DATA`, say."""
+        if self._settle(call):
+            self._send_fault(call.call_id, call.context_id, status, executed=True)
+
+    def outgoing(self) -> list[bytes]:
+        """The PDUs to send since last asked, each a message of its own."""
+        outgoing, self._outgoing = self._outgoing, []
+        return outgoing
+
+    def _settle(self, call: Call) -> bool:
+        return self._outstanding.pop(call.call_id, None) is not None and not self.closed
+
+    def _process(self, parsed: Pdu, data: bytes, calls: list[Call]) -> None:
+        kind = parsed.type
+        if not self._bound:
+            self._bind(parsed, data)
+        elif kind == PduType.REQUEST:
+            self._request(parsed, data, calls)
+        elif kind == PduType.ALTER_CONTEXT:
+            self._alter_context(parsed, data)
+        elif kind == PduType.ORPHANED:
+            self._orphaned(parsed)
+        elif kind != PduType.CO_CANCEL:  # which Windows ignores, too
+            self._refuse(parsed, f"a PDU of type {kind} out of sequence")
+
+    # -- bind and alter_context
+
+    def _bind(self, parsed: Pdu, data: bytes) -> None:
+        """The first PDU of a connection must be a bind."""
+        if parsed.type != PduType.BIND:
+            why = f"the first PDU is of type {parsed.type}"
+            self._refuse(parsed, why, Nak.PROTOCOL_VERSION_NOT_SUPPORTED)
+        elif parsed.token_size:
+            self._nak(parsed, Nak.AUTHENTICATION_TYPE_NOT_RECOGNIZED, "authentication offered")
+        else:
+            agreement = self._negotiate(parsed, data)
+            if agreement is not None:
+                self._accept_bind(parsed, agreement)
+
+    def _accept_bind(self, parsed: Pdu, agreement: Agreement) -> None:
+        self._bound = True
+        self._multiplexed = bool(parsed.flags & Flag.CONCURRENT_MULTIPLEXING)
+        wanted = min(parsed.max_transmit, parsed.max_receive)
+        self._max_fragment = min(MAX_FRAGMENT, max(MUST_RECEIVE_FRAGMENT, wanted)) & ~7
+        self._group = parsed.group or self._group
+        self._acknowledge(PduType.BIND_ACK, parsed, agreement, SECONDARY_ADDRESS)
+
+    def _alter_context(self, parsed: Pdu, data: bytes) -> None:
+        if parsed.token_size:
+            self._break(parsed, Fault.ACCESS_DENIED, "authentication offered in alter_context")
+            return
+        agreement = self._negotiate(parsed, data)
+        if agreement is not None:
+            self._acknowledge(PduType.ALTER_CONTEXT_RESPONSE, parsed, agreement, b"")
+
+    def _negotiate(self, parsed: Pdu, data: bytes) -> Optional[Agreement]:
+        """None when the association is refused for what was offered."""
+        try:
+            agreement = negotiate(pdu.offers(data, parsed), features=not self._bound)
+            if agreement.context_id is not None and agreement.syntax is not None:
+                self._add_context(agreement.context_id, agreement.syntax)
+        except ProtocolError as error:
+            self._refuse(parsed, str(error))
+            return None
+        return agreement
+
+    def _add_context(self, context_id: int, syntax: Syntax) -> None:
+        if self._contexts.setdefault(context_id, syntax) is not syntax:
+            raise ProtocolError(f"context {context_id} offered again with another syntax")
+        if len(self._contexts) > MAX_CONTEXTS:
+            raise ProtocolError("too many presentation contexts")
+
+    def _acknowledge(
+        self, kind: PduType, parsed: Pdu, agreement: Agreement, address: bytes
+    ) -> None:
+        self._outgoing.append(
+            pdu.bind_ack(
+                kind,
+                parsed.call_id,
+                agreement.results,
+                group=self._group,
+                max_fragment=self._max_fragment,
+                address=address,
+                multiplexed=self._multiplexed and bool(parsed.flags & Flag.CONCURRENT_MULTIPLEXING),
+            )
+        )
+
+    # -- requests
+
+    def _request(self, parsed: Pdu, data: bytes, calls: list[Call]) -> None:
+        if parsed.token_size:
+            self._break(parsed, Fault.ACCESS_DENIED, "a signature without a security context")
+            return
+        unfinished = self._fragments(parsed)
+        if unfinished is None:
+            return
+        if not unfinished.add(data[parsed.body : parsed.body + parsed.body_size]):
+            self._break(parsed, Fault.ACCESS_DENIED, "a request larger than is accepted")
+        elif parsed.flags & Flag.LAST_FRAGMENT:
+            self._unfinished = None
+            self._complete(unfinished.first, b"".join(unfinished.parts), calls)
+
+    def _fragments(self, parsed: Pdu) -> Optional[_Unfinished]:
+        """The request to which a fragment belongs, None when it has been refused."""
+        unfinished = self._unfinished
+        if parsed.flags & Flag.FIRST_FRAGMENT:
+            if unfinished is not None:
+                self._refuse(parsed, "a request inside the fragments of another")
+                return None
+            if self._knows_context(parsed):
+                self._unfinished = _Unfinished(parsed)
+            return self._unfinished
+        if unfinished is None:
+            # The other fragments of a request whose context was unknown end here.
+            if self._knows_context(parsed):
+                self._refuse(parsed, "a fragment of a request that has not begun")
+        elif _same_request(unfinished.first, parsed):
+            return unfinished
+        else:
+            self._refuse(parsed, "a fragment of another request")
+        return None
+
+    def _knows_context(self, parsed: Pdu) -> bool:
+        if parsed.context_id in self._contexts:
+            return True
+        self._send_fault(parsed.call_id, 0, Fault.UNKNOWN_INTERFACE)
+        return False
+
+    def _complete(self, first: Pdu, stub: bytes, calls: list[Call]) -> None:
+        outstanding = self._outstanding
+        if outstanding and (not self._multiplexed or first.call_id in outstanding):
+            self._refuse(first, "a request before the last one was answered")
+        elif len(outstanding) >= MAX_OUTSTANDING:
+            self._send_fault(first.call_id, first.context_id, Fault.SERVER_TOO_BUSY)
+        elif first.opnum not in RESPONSE_OF:
+            self._send_fault(first.call_id, first.context_id, Fault.OP_RANGE_ERROR)
+        else:
+            call = Call(
+                first.call_id,
+                first.context_id,
+                first.opnum,
+                stub,
+                self._contexts[first.context_id],
+                bool(first.big_endian),
+            )
+            outstanding[call.call_id] = call
+            calls.append(call)
+
+    def _orphaned(self, parsed: Pdu) -> None:
+        """The client will not send the rest. A call that is complete is answered anyway."""
+        if self._unfinished is not None and self._unfinished.first.call_id == parsed.call_id:
+            self._unfinished = None
+
+    # -- ends
+
+    def _refuse(self, parsed: Pdu, why: str, nak: Nak = Nak.NOT_SPECIFIED) -> None:
+        """What breaking the protocol earns, before the bind and after."""
+        if self._bound:
+            self._break(parsed, Fault.PROTOCOL_ERROR, why)
+        else:
+            self._nak(parsed, nak, why)
+
+    def _nak(self, parsed: Pdu, reason: Nak, why: str) -> None:
+        self._outgoing.append(pdu.bind_nak(parsed.call_id, reason))
+        self._close(why)
+
+    def _break(self, parsed: Pdu, status: Fault, why: str) -> None:
+        context_id = parsed.context_id if parsed.context_id in self._contexts else 0
+        self._send_fault(parsed.call_id, context_id, status)
+        self._close(why)
+
+    def _send_fault(
+        self, call_id: int, context_id: int, status: int, *, executed: bool = False
+    ) -> None:
+        self._outgoing.append(pdu.fault(call_id, context_id, status, executed=executed))
+
+    def _close(self, why: str) -> None:
+        self.closed, self.close_reason = True, why
+        self._unfinished = None
+        self._outstanding.clear()
+
+
+def _same_request(first: Pdu, parsed: Pdu) -> bool:
+    return (first.call_id, first.context_id, first.opnum, first.big_endian) == (
+        parsed.call_id,
+        parsed.context_id,
+        parsed.opnum,
+        parsed.big_endian,
+    )
+
+
+def _nak_for(error: pdu.BadPdu) -> Nak:
+    if error.wrong_version:
+        return Nak.PROTOCOL_VERSION_NOT_SUPPORTED
+    return Nak.LOCAL_LIMIT_EXCEEDED if error.too_many else Nak.NOT_SPECIFIED
