@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Iterator, Mapping, NamedTuple, Optional
 
 from tests.lab import FsrvpdProcess, Lab, Samba, Share
+from tests.lab.namespaces import wait_until
 
 TORTURE_SHARE = "fsrvp_share"  # the name that Samba's suite rpc.fsrvp insists on
 OPTIONS = {"fsrvpd:require rpc integrity": "no"}  # rpcclient and smbtorture do not sign
@@ -68,7 +69,8 @@ class Site(NamedTuple):
         ]
 
     def assert_nothing_is_left(self) -> None:
-        """No shadow copy share, no security descriptor of one, no snapshot."""
+        """No set, no shadow copy share, no security descriptor of one, no snapshot."""
+        wait_until("no set is left", lambda: self.daemon.ask("list-sets") == [])
         assert self.shadow_shares() == []
         assert [name for name in self.share_descriptors() if "@{" in name] == []
         assert self.snapshots() == []

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sysconfig
 from pathlib import Path
-from typing import Mapping, NamedTuple, Optional
+from typing import Any, Mapping, NamedTuple, Optional
 
 from fsrvpd.protocol.hresult import HResult
 from tests.lab.namespaces import Argument, CommandFailed, Lab, LabError, LabProcess, wait_until
@@ -90,7 +90,7 @@ class FsrvpdProcess:
             raise CommandFailed(done, f"--- end of {self.log}\n{self.tail()}\n")
         return done
 
-    def ask(self, message: str, *parameters: str) -> object:
+    def ask(self, message: str, *parameters: str) -> Any:
         """The same with --json, parsed."""
         return json.loads(self.ctl(message, *parameters, "--json").stdout)
 
