@@ -311,6 +311,12 @@ int fsrvp_sync_file_system(int file);
 /* The magic number by which statfs names the kind of file system. */
 int fsrvp_file_system_magic(int file, uint64_t *magic);
 
+/* The 16 bytes by which a mounted file system can be told from any other, now and after
+ * a reboot. The first asks the kernel (-ENOTTY before Linux 6.9, or when the file system
+ * has none), the second XFS itself (-ENOTTY: not XFS). */
+int fsrvp_file_system_uuid(int file, uint8_t *uuid);
+int fsrvp_xfs_uuid(int file, uint8_t *uuid);
+
 /* openat2 with RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS and, unless `symlinks`,
  * RESOLVE_NO_SYMLINKS. Returns a descriptor with O_CLOEXEC. -EXDEV: the path leaves
  * `directory`. -ELOOP: a symbolic link. -ENOSYS: Linux before 5.6. */

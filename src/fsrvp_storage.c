@@ -26,6 +26,22 @@
 #define RESOLVE_WITHOUT_SYMBOLIC_LINKS 0x04u
 #define RESOLVE_BELOW_DIRECTORY 0x08u
 
+/* FS_IOC_GETFSUUID came with Linux 6.9, and the headers of XFS are a package of their own;
+ * both structures are the kernel's ABI. */
+struct uuid_answer {
+    uint8_t size;
+    uint8_t uuid[16];
+};
+#define GET_FILE_SYSTEM_UUID _IOR(0x15, 0, struct uuid_answer)
+
+struct xfs_geometry {
+    uint32_t sizes[8];
+    uint64_t places[4];
+    uint8_t uuid[16];
+    uint32_t others[7];
+};
+#define GET_XFS_GEOMETRY _IOR('X', 100, struct xfs_geometry)
+
 struct open_request {
     uint64_t flags;
     uint64_t mode;
@@ -204,6 +220,33 @@ int fsrvp_file_system_magic(int file, uint64_t *magic)
     /* The field is signed on some machines and the magic of btrfs has its top bit set. */
     *magic = (uint32_t)answer.f_type;
     return error;
+}
+
+int fsrvp_file_system_uuid(int file, uint8_t *uuid)
+{
+    struct uuid_answer answer = {0};
+    int error = status(ioctl(file, GET_FILE_SYSTEM_UUID, &answer));
+
+    if (error < 0) {
+        return error;
+    }
+    if (answer.size != sizeof answer.uuid) {
+        return -ENOTTY;
+    }
+    memcpy(uuid, answer.uuid, sizeof answer.uuid);
+    return 0;
+}
+
+int fsrvp_xfs_uuid(int file, uint8_t *uuid)
+{
+    struct xfs_geometry answer = {0};
+    int error = status(ioctl(file, GET_XFS_GEOMETRY, &answer));
+
+    if (error < 0) {
+        return error;
+    }
+    memcpy(uuid, answer.uuid, sizeof answer.uuid);
+    return 0;
 }
 
 int fsrvp_open_beneath(int directory, const char *path, int flags, unsigned int mode,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from fsrvpd.core._native import ffi, lib
@@ -26,6 +27,19 @@ def file_system_magic(file: int) -> int:
     magic = ffi.new("uint64_t *")
     check(lib.fsrvp_file_system_magic(file, magic), file)
     return int(magic[0])
+
+
+def file_system_uuid(file: int) -> bytes:
+    """The 16 bytes by which the file system of `file` is known, now and after a reboot.
+
+    ENOTTY: it has none, or the kernel cannot tell (Linux before 6.9, unless it is XFS).
+    """
+    uuid = ffi.new("uint8_t[16]")
+    returned = lib.fsrvp_file_system_uuid(file, uuid)
+    if returned == -errno.ENOTTY:
+        returned = lib.fsrvp_xfs_uuid(file, uuid)
+    check(returned, file)
+    return bytes(uuid)
 
 
 def open_beneath(

@@ -18,7 +18,7 @@ from typing import Iterable, Iterator, List, Optional, Tuple
 from uuid import UUID
 
 from fsrvpd.core import btrfs, files
-from fsrvpd.errors import StorageError
+from fsrvpd.errors import NotOurs, StorageError
 from fsrvpd.protocol.ports import Found, PreviousVersions, SharePlace, Snapshot, SnapshotRequest
 from fsrvpd.providers import ground, home
 from fsrvpd.providers.failures import reported
@@ -115,7 +115,9 @@ class Btrfs:
                 yield None, name
                 return
             with our:
-                yield (our if ground.present(our, name, self.name) else None), name
+                there = ground.present(our, name, self.name)
+                _distrust(our, name)
+                yield (our if there else None), name
 
     def _home(self, request: SnapshotRequest, root: int) -> Home:
         with reported(f"make {home.NAME}", request.place.volume_root):
@@ -151,6 +153,13 @@ def _unwritable(root: str) -> Optional[str]:
         if os.fstatvfs(fd).f_flag & os.ST_RDONLY or btrfs.is_read_only(fd):
             return f"{root} is read-only, so no snapshot can be put into it"
     return None
+
+
+def _distrust(our: Home, name: SnapshotName) -> None:
+    """Raises: NotOurs when something bears the name that is no subvolume."""
+    with suppress(FileNotFoundError):
+        if os.stat(str(name), dir_fd=our.fd, follow_symlinks=False).st_ino != btrfs.ROOT_INODE:
+            raise NotOurs(os.path.join(our.path, str(name)), "is no btrfs subvolume")
 
 
 def _seal(directory: int, name: str) -> None:

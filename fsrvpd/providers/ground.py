@@ -54,15 +54,26 @@ def free_second(labels: Labels, request: SnapshotRequest, root: int) -> int:
             return labels.reserve(place.volume_name, second, our.has_label)
 
 
+def _nothing() -> None:
+    pass
+
+
 @contextmanager
-def recorded(our: Home, planned: Snapshot, request: SnapshotRequest) -> Iterator[SnapshotName]:
-    """The mark put down, for the time in which the snapshot is taken; on failure it goes."""
+def recorded(
+    our: Home, planned: Snapshot, request: SnapshotRequest, undo: Callable[[], None] = _nothing
+) -> Iterator[SnapshotName]:
+    """The mark put down, for the time in which the snapshot is taken.
+
+    On failure `undo` is called and the mark goes; when that fails too, the mark stays, so
+    that what is left is known to be ours.
+    """
     name = parsed(planned)
     our.put_mark(name.label, mark_of(request))
     try:
         with reported("take the snapshot", planned.root):
             yield name
     except BaseException:
+        undo()
         our.drop_mark(name.label)
         raise
 
@@ -75,11 +86,12 @@ def mark_of(request: SnapshotRequest) -> Mark:
         request.place.share.name,
         request.server,
         request.created,
-        _below(request.place),
+        below(request.place),
     )
 
 
-def _below(place: SharePlace) -> str:
+def below(place: SharePlace) -> str:
+    """The share's directory as seen from the volume's root, which itself is empty."""
     path = os.path.relpath(place.directory, place.volume_root)
     if path == ".." or path.startswith("../"):
         raise StorageError(place.directory, f"is not inside its volume {place.volume_root}")
@@ -122,8 +134,8 @@ def volume_root(snapshot: Snapshot, depth: int) -> str:
     return parts[0] or "/"
 
 
-def present(our: Home, name: SnapshotName, provider: str, below: str = "") -> bool:
-    """Whether there is anything of a snapshot: its directory, its mark, or both.
+def present(our: Home, name: SnapshotName, provider: str, below: str = "") -> Optional[Mark]:
+    """The mark of a snapshot, None when there is nothing of it any more.
 
     `below` is the directory inside `our` that holds it. Raises: NotOurs when the
     directory is there and no mark says that it is ours.
@@ -132,10 +144,10 @@ def present(our: Home, name: SnapshotName, provider: str, below: str = "") -> bo
     with reported("look for the snapshot", os.path.join(our.path, where)):
         mark = our.mark(name.label)
         if mark is not None and _belongs(mark, name, provider):
-            return True
+            return mark
         if _exists(where, our.fd):
             raise NotOurs(os.path.join(our.path, where), "does not carry the mark of fsrvpd")
-        return False
+        return None
 
 
 def _belongs(mark: Mark, name: SnapshotName, provider: str) -> bool:

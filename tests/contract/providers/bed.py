@@ -54,6 +54,9 @@ class Bed:
         self.provider.create(request, planned)
         return planned
 
+    def take_many(self, number: int) -> List[Snapshot]:
+        return [self.take() for _ in range(number)]
+
     def found(self) -> List[Found]:
         return list(self.provider.find([str(self.volume)]))
 

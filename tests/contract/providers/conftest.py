@@ -7,12 +7,13 @@ import pytest
 
 from fsrvpd.protocol.ports import Provider
 from fsrvpd.providers.btrfs import Btrfs
+from fsrvpd.providers.reflink import Reflink
 from tests.contract.providers import private_mounts
 from tests.contract.providers.bed import Bed
 from tests.contract.providers.mount_table import Mounts
 
 MakeVolume = Callable[..., Path]
-KINDS = {"btrfs": "btrfs"}
+KINDS = {"btrfs": "btrfs", "reflink": "xfs"}
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +37,7 @@ def make_volume(_private_mounts: None, tmp_path: Path) -> Iterator[MakeVolume]:
 
 
 def new_provider(name: str) -> Provider:
-    return {"btrfs": Btrfs}[name](Mounts())
+    return {"btrfs": Btrfs, "reflink": Reflink}[name](Mounts())
 
 
 @pytest.fixture(params=sorted(KINDS))
