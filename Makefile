@@ -21,7 +21,7 @@ venv: $(VENV)/stamp
 
 $(VENV)/stamp: pyproject.toml setup.py $(wildcard src/*.c src/*.h src/*.py)
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[test,lint]'
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[kerberos,test,lint]'
 	touch $@
 
 lint: venv lint-c

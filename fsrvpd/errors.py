@@ -66,3 +66,8 @@ class RegistryError(FsrvpdError):
 
 class StoreError(FsrvpdError):
     """The durable state cannot be read or written."""
+
+
+class AuthenticationError(FsrvpdError):
+    """Somebody did not prove who they are. The text is for the log: the peer is told
+    only that it failed."""

@@ -173,3 +173,37 @@ class StateStore(Protocol):
 
     def close(self) -> None:
         """Let the file go; nothing is lost by dying without it."""
+
+
+class NtlmResponse(NamedTuple):
+    """What a client answered to an NTLM challenge of ours: enough to judge it where the
+    account's key is known. The strings are the client's own, unchecked but for NULs."""
+
+    challenge: bytes  # 8 bytes
+    account: str
+    domain: str
+    workstation: str
+    nt_response: bytes  # NTLMv2_RESPONSE, never NTLMv1's
+    lm_response: bytes
+
+    def __repr__(self) -> str:  # what could be cracked stays out of logs
+        return f"NtlmResponse({self.domain}\\{self.account} at {self.workstation})"
+
+
+class VerifiedAccount(NamedTuple):
+    """Whom a response proved. `session_base_key`: 16 bytes, MS-NLMP 3.3.2."""
+
+    account: str  # DOMAIN\\name, for logs
+    user_sid: str
+    session_base_key: bytes
+
+    def __repr__(self) -> str:
+        return f"VerifiedAccount({self.account}, {self.user_sid})"
+
+
+class AccountVerifier(Protocol):
+    """Knows, or can ask, the keys of this server's accounts. Lives beside the event loop:
+    `verify` may block for as long as a domain controller takes."""
+
+    def verify(self, response: NtlmResponse) -> VerifiedAccount:
+        """Raises: AuthenticationError, whose text never reaches the client."""
