@@ -40,6 +40,7 @@ enum fsrvp_error {
     FSRVP_PDU_LENGTH = -14,    /* shorter than its type needs, or longer than is accepted */
     FSRVP_PDU_VERIFIER = -15,  /* the verifier does not fit inside */
     FSRVP_PDU_TOO_MANY = -16,  /* more contexts or syntaxes than are accepted */
+    FSRVP_MOUNT_FORMAT = -17,  /* a line that the kernel would not write */
 };
 
 /* A clause that completes "malformed: ". Never NULL. */
@@ -233,6 +234,57 @@ int fsrvp_write_fault(uint32_t flags, uint32_t call_id, uint32_t context_id, uin
 int fsrvp_write_response(uint32_t flags, uint32_t call_id, uint32_t context_id,
                          uint32_t alloc_hint, const uint8_t *stub, size_t stub_size,
                          uint8_t *pdu, size_t size);
+
+/* ---- mounts ------------------------------------------------------------------------
+ *
+ * /proc/self/mountinfo as a sorted table for longest-prefix lookup (proc(5)). Only mounts
+ * that a path can reach are kept: one that a later mount covers, at its mount point or at
+ * a directory above, is left out, with what is mounted inside it.
+ *
+ * Paths are absolute, without "." and ".." components; slashes at the end do not matter.
+ */
+
+#define FSRVP_NO_MOUNT 0xffffffff
+#define FSRVP_MOUNTS_SIZE_MAX 0x40000000
+
+/* Bytes of the text that the table was made of. */
+typedef struct {
+    uint32_t offset;
+    uint32_t size;
+} fsrvp_span;
+
+typedef struct {
+    uint32_t mount_id;
+    uint32_t parent_id;
+    uint32_t major;
+    uint32_t minor;
+    fsrvp_span root;
+    fsrvp_span mount_point;
+    fsrvp_span options;
+    fsrvp_span fs_type;
+    fsrvp_span source;
+    fsrvp_span super_options;
+    const char *path;   /* the mount point, in the text */
+    uint32_t line;      /* where it stood in the text */
+    uint32_t enclosing; /* place of the mount around it, or FSRVP_NO_MOUNT */
+} fsrvp_mount;
+
+/* How many entries to provide for a text, every line of which ends with a newline. */
+uint32_t fsrvp_mounts_count(const char *text, size_t size);
+
+/* Fills `mounts` and says how many there are. The text is changed: escapes are decoded in
+ * place; it must stay where it is for as long as the table is used. Returns 0.
+ * Error: MOUNT_FORMAT, in the line with the number *count. */
+int fsrvp_mounts_parse(char *text, size_t size, fsrvp_mount *mounts, uint32_t capacity,
+                       uint32_t *count);
+
+/* The place of the mount on which a path lies, or FSRVP_NO_MOUNT. */
+uint32_t fsrvp_mounts_find(const fsrvp_mount *mounts, uint32_t count, const char *path,
+                           size_t size);
+
+/* How many mounts lie strictly below a path; they follow each other from *first on. */
+uint32_t fsrvp_mounts_below(const fsrvp_mount *mounts, uint32_t count, const char *path,
+                            size_t size, uint32_t *first);
 
 /* ---- storage -----------------------------------------------------------------------
  *

@@ -38,6 +38,8 @@ const char *fsrvp_error_text(int error)
         return "its verifier does not fit inside";
     case FSRVP_PDU_TOO_MANY:
         return "it offers more contexts than are accepted";
+    case FSRVP_MOUNT_FORMAT:
+        return "it is not a line of mountinfo";
     default:
         return "unknown error";
     }
