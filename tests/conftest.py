@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from importlib.metadata import version
@@ -39,5 +40,5 @@ def first_line(argv: list[str]) -> str:
 @pytest.fixture(scope="session", autouse=True)
 def nothing_is_left_on_the_machine() -> Iterator[None]:
     yield
-    left = leftovers.with_prefix(namespaces.PREFIX)
+    left = leftovers.with_prefix(namespaces.prefix(os.getpid()))
     assert not left, f"the tests left on the machine: {sorted(left)}"

@@ -37,7 +37,8 @@ def test_a_lab_ends_with_its_creator(number: signal.Signals) -> None:
     with creator:
         assert creator.stdout is not None
         directory = creator.stdout.readline().strip()
-        assert leftovers.with_prefix(directory), "the lab was never there"
+        assert directory, "the lab could not be made"
+        assert leftovers.with_prefix(directory)
         creator.send_signal(number)
     wait_until("the lab is gone", lambda: not leftovers.with_prefix(directory))
 

@@ -19,9 +19,6 @@ from tests.lab import leftovers, volumes
 
 Argument = Union[str, Path]
 
-# UNIX socket paths end at 107 bytes, and Samba appends a lot: stay short, not in $TMPDIR.
-# The process id tells our labs from those of somebody else's test run.
-PREFIX = f"/tmp/fsrvpd-lab.{os.getpid()}."
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)  # os.setns came with Python 3.12
 HOLDER = Path(__file__).with_name("holder.py")
@@ -49,6 +46,14 @@ class CommandFailed(LabError):
     def __init__(self, done: subprocess.CompletedProcess[str], context: str = "") -> None:
         super().__init__(describe(done) + context)
         self.done = done
+
+
+def prefix(pid: int) -> str:
+    """With what the paths of all labs of a process begin.
+
+    UNIX socket paths end at 107 bytes, and Samba appends a lot: short, and not in $TMPDIR.
+    """
+    return f"/tmp/fsrvpd-lab.{pid}."
 
 
 def describe(done: subprocess.CompletedProcess[str]) -> str:
@@ -121,7 +126,7 @@ class Lab:
     """Its own mounts, network (lo alone), processes; everything ends with `close()` or with us."""
 
     def __init__(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self.directory = Path(tempfile.mkdtemp(prefix=prefix(os.getpid())))
         self.directory.chmod(0o755)  # unprivileged SMB users walk through it to the volumes
         self._entrances: list[subprocess.Popen[bytes]] = []
         self._shell = subprocess.Popen(
