@@ -24,8 +24,10 @@ MAY_IMPORT = {
     "fsrvpd.providers": {"fsrvpd.core", "fsrvpd.protocol"},
     "fsrvpd.volumes": {"fsrvpd.core", "fsrvpd.protocol"},
     "samba_hooks": {"fsrvpd.core", "fsrvpd.protocol"},
+    "fsrvpd.command_line": {"fsrvpd", "fsrvpd.core"},
     "fsrvpd.daemon": {
         "fsrvpd",
+        "fsrvpd.command_line",
         "fsrvpd.core",
         "fsrvpd.protocol",
         "fsrvpd.rpc",
@@ -34,7 +36,13 @@ MAY_IMPORT = {
         "fsrvpd.volumes",
         "samba_hooks",
     },
-    "fsrvpd.ctl": {"fsrvpd", "fsrvpd.core", "fsrvpd.protocol", "samba_hooks"},
+    "fsrvpd.ctl": {
+        "fsrvpd",
+        "fsrvpd.command_line",
+        "fsrvpd.core",
+        "fsrvpd.protocol",
+        "samba_hooks",
+    },
 }
 PURE = {"fsrvpd.errors", "fsrvpd.protocol", "fsrvpd.rpc"}
 IMPURE_MODULES = {
