@@ -1,0 +1,86 @@
+"""What the worker can be asked, by name. Values in and out are plain JSON."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Mapping, Optional, Sequence
+
+from fsrvpd.protocol.ports import ShadowShare
+from samba_hooks.freshness import ConfigVersion
+from samba_hooks.worker.definitions import Definitions
+from samba_hooks.worker.libsmbconf import Events, Library
+from samba_hooks.worker.shadow_shares import ShadowShares
+
+
+class Verbs:
+    """Holds what lasts from one request to the next. Raises: RegistryError."""
+
+    def __init__(
+        self,
+        library: Library,
+        events: Events,
+        config_file: Optional[str],
+        overrides: Sequence[tuple[str, str]],
+    ) -> None:
+        self._library = library
+        for name, value in overrides:
+            library.override(name, value)
+        self._definitions = Definitions(library, config_file)
+        self._definitions.refresh()
+        events.join_bus()
+        self._shadows = ShadowShares(library, self._definitions, events)
+        self._verbs: Mapping[str, Callable[..., Any]] = {
+            "configuration": self._configuration,
+            "share": self._share,
+            "share_names": self._share_names,
+            "expose": self._expose,
+            "seal": self._seal,
+            "unexpose": self._unexpose,
+            "shadow_shares": self._shadows.marked,
+        }
+
+    def run(self, verb: str, arguments: Mapping[str, Any]) -> Any:
+        """Raises: RegistryError, KeyError for a verb that does not exist."""
+        return self._verbs[verb](**arguments)
+
+    def close(self) -> None:
+        self._shadows.close()
+
+    def _configuration(self) -> Mapping[str, Any]:
+        self._definitions.refresh()
+        return {
+            "parameters": self._definitions.defaults,
+            "config_file": self._definitions.config_file,
+            "samba_version": self._library.samba_version(),
+            "server_role": self._library.server_role(),
+        }
+
+    def _share(self, name: str) -> Mapping[str, Any]:
+        """The version is that of the configuration in which the share was found or not."""
+        definition = self._definitions.find(name)
+        share = definition.share()._asdict() if definition else None
+        return {"share": share, "version": self._definitions.version}
+
+    def _share_names(self) -> list[str]:
+        names = dict.fromkeys(self._definitions.names())
+        if self._library.registry_shares_enabled():
+            known = {name.lower() for name in names}
+            names.update(dict.fromkeys(n for n in self._shadows.names() if n.lower() not in known))
+        return [name for name in names if name not in self._shadows.marked()]
+
+    def _expose(self, shares: Sequence[Sequence[Any]]) -> Mapping[str, Any]:
+        before = self._definitions.version
+        self._shadows.expose([ShadowShare(*share) for share in shares])
+        return self._moved_from(before)
+
+    def _seal(self, names: Sequence[str]) -> Mapping[str, Any]:
+        before = self._definitions.version
+        self._shadows.seal(names)
+        return self._moved_from(before)
+
+    def _unexpose(self, names: Sequence[str]) -> Mapping[str, Any]:
+        before = self._definitions.version
+        self._shadows.unexpose(names)
+        return self._moved_from(before)
+
+    def _moved_from(self, before: ConfigVersion) -> Mapping[str, Any]:
+        return {"before": before, "after": self._definitions.version}
