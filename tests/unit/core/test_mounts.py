@@ -21,9 +21,11 @@ def found(table: MountTable, path: str) -> int:
 
 
 def test_a_line_becomes_a_mount() -> None:
-    text = rb"""36 20 98:7 /sub\040dir /mnt/a\040b\134c\011d rw,noatime shared:3 master:1 - btrfs /dev/x\040y rw,subvol=/a\040b
-"""
-    mount = MountTable.parse(ROOT + text).lookup("/mnt/a b\\c\td/x")
+    text = (
+        rb"36 20 98:7 /sub\040dir /mnt/a\040b\134c\011d rw,noatime shared:3 master:1"
+        rb" - btrfs /dev/x\040y rw,subvol=/a\040b"
+    )
+    mount = MountTable.parse(ROOT + text + b"\n").lookup("/mnt/a b\\c\td/x")
     assert mount.mount_id == 36
     assert mount.parent_id == 20
     assert mount.device == (98, 7)
