@@ -1,82 +1,60 @@
-"""What stands behind the thirteen methods: sets, turns, jobs, timers and their ends.
+"""What stands behind the thirteen methods: sets, turns, jobs and timers.
 
 Theory of operation. A call either answers at once or starts a job; a set runs one job at
-a time, and calls that come meanwhile wait in its queue. Whoever waits for a job may have a
-deadline: when it passes, that call is answered with its method's time-out and the job goes
-on, but a result for which nobody waits any more is undone. A set that is to go is *doomed*:
-it leaves the table at once, its doom is made durable, and it is forgotten only when its
-shares and snapshots are gone; what cannot be removed now is tried again later. Nothing
-here reads a clock, draws a random number or touches a disk: time and ids come in, actions
-go out, in order.
+a time, and calls that come meanwhile join it where it is what they ask for, else wait in
+its queue. Whoever waits has a deadline: when it passes, that call is answered with its
+method's time-out and the job goes on, but a result for which nobody waits any more is
+undone. A set that is to go is *doomed* (`removal`). A refused call changes nothing but
+where the document says so (a second share of a volume shortens the timer, 3.1.4.4).
+Nothing here reads a clock, draws a random number or touches a disk: time and ids come in,
+actions go out, in order.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import deque
+from collections.abc import Set
 from dataclasses import dataclass, field
-from typing import Callable, Mapping, NamedTuple, Optional, Union
+from math import inf
+from typing import Callable, NamedTuple, Optional, Union
 
-from fsrvpd.core.messages import (
-    Guid,
-    Opnum,
-    Request,
-    Response,
-    StatusResponse,
-    format_guid,
-    refusal,
-)
+from fsrvpd.core import messages as m
+from fsrvpd.core.messages import Guid, Opnum, Request, Response, format_guid, refusal
 from fsrvpd.errors import PeerError
 from fsrvpd.protocol import context
-from fsrvpd.protocol.actions import (
-    Action,
-    Answer,
-    Event,
-    Failed,
-    Forget,
-    Job,
-    Outcome,
-    Remove,
-    Run,
-    Save,
-    Ticket,
-)
+from fsrvpd.protocol.actions import Action, Answer, Event, Failed, Job, Outcome, Run, Save, Ticket
 from fsrvpd.protocol.hresult import HResult
 from fsrvpd.protocol.model import (
     FILETIME_EPOCH,
-    PUBLISHED,
+    MappedShare,
     ShadowCopy,
     ShadowCopySet,
     Status,
-    from_document,
     to_document,
 )
 from fsrvpd.protocol.ports import Caller, SharePlace, SnapshotRequest
-from fsrvpd.protocol.rules import SHORT_TIMER
+from fsrvpd.protocol.rules import RULES, SHORT_TIMER
 from fsrvpd.protocol.settings import AgentSettings
 from fsrvpd.protocol.table import ShadowCopySetTable
 from fsrvpd.protocol.turns import Turn, Turns
 
-REMOVAL_RETRY = 60.0  # seconds until what could not be removed is tried again
+PATIENCE = 150.0  # s that a call without a time-out waits; Windows gives it up after 180 s
 
 
 class Call(NamedTuple):
     """One request. `place` is what is known of the share that it names in opnums 3, 8 and
-    9: where it lies, or why it cannot be copied; None in all other methods."""
+    9: where it lies, or why it cannot be copied; None in all other methods. `deadline` is
+    set when the agent takes the call."""
 
     ticket: Ticket
     caller: Caller
     opnum: Opnum
     request: Request
     place: Union[SharePlace, PeerError, None] = None
+    deadline: float = inf
 
 
-class Wait(NamedTuple):
-    """A call that waits for a job; without a deadline it waits for the job's end."""
-
-    call: Call
-    deadline: Optional[float] = None
-    late: HResult = HResult.FSRVP_E_WAIT_TIMEOUT
+Then = Callable[[Outcome, "list[Call]"], None]  # what a job's end does, and who waited for it
 
 
 @dataclass
@@ -85,23 +63,27 @@ class Work:
 
     shadow_copy_set: ShadowCopySet
     job: Job
-    then: Callable[[Outcome, list[Wait]], None]
-    waits: list[Wait]
+    then: Then
+    waits: list[Call]
     is_removal: bool = False
-    queue: deque[Call] = field(default_factory=deque)
-    removal_waits: list[Wait] = field(default_factory=list)  # who waits for what follows doom
+    queue: list[Call] = field(default_factory=list)
+    removal_waits: list[Call] = field(default_factory=list)  # for the removal that follows
 
 
 class Machine(ABC):
-    """The state of the agent; `Agent` adds the methods."""
+    """The state of the agent; its methods stand in the modules above this one. `own_names`
+    are this server's names and addresses in `unc.normal_host`'s form; the daemon keeps
+    them current."""
 
     def __init__(
         self,
         settings: AgentSettings,
         new_guid: Callable[[], Guid],
         wall_clock: Callable[[], float],
+        own_names: Set[str] = frozenset(),
     ) -> None:
         self.settings = settings
+        self.own_names = own_names
         self.table = ShadowCopySetTable()
         self.leaving: dict[Guid, ShadowCopySet] = {}  # doomed, not yet gone
         self._turns = Turns(settings.parallel_sets, settings.sequence_timeout)
@@ -117,17 +99,17 @@ class Machine(ABC):
     def call(self, call: Call, now: float) -> list[Action]:
         """Take a request. `now` is a monotonic clock in seconds."""
         self._now = now
-        self._dispatch(call)
+        self._dispatch(call._replace(deadline=now + _patience(call.request)))
         return self._taken()
 
     def finished(self, job: Job, outcome: Outcome, now: float) -> list[Action]:
         """Take the end of a job that a `Run` had started."""
         self._now = now
         work = self._work.pop(job.shadow_copy_set_id)
+        removal_follows = work.shadow_copy_set.doomed and not work.is_removal
         work.then(outcome, work.waits)
-        shadow_copy_set = work.shadow_copy_set
-        if shadow_copy_set.doomed and not work.is_removal:
-            self._remove_doomed(shadow_copy_set, work.removal_waits)
+        if removal_follows:
+            self._remove_doomed(work.shadow_copy_set, work.removal_waits)
         for call in work.queue:
             self._dispatch(call)
         return self._taken()
@@ -141,34 +123,15 @@ class Machine(ABC):
             self._end_late_waits(work)
         for key in [key for key, when in self._retries.items() if when <= now]:
             del self._retries[key]
-            self._remove_doomed(self.leaving[key], [])
+            self._retry_removal(key)
         return self._taken()
 
     def next_deadline(self) -> Optional[float]:
         """When `tick` has something to do next, None when nothing is due."""
-        waits = (wait.deadline for work in self._work.values() for wait in work.waits)
-        removals = (w.deadline for work in self._work.values() for w in work.removal_waits)
-        due = [self._turns.next_deadline(), *waits, *removals, *self._retries.values()]
+        works = self._work.values()
+        waits = (c.deadline for w in works for c in (*w.waits, *w.queue, *w.removal_waits))
+        due = [self._turns.next_deadline(), *waits, *self._retries.values()]
         return min((when for when in due if when is not None), default=None)
-
-    def restore(self, documents: Mapping[Guid, str], now: float) -> list[Action]:
-        """Populate the table from the store (3.1.3): what was answered as Committed,
-        Exposed or Recovered lives on, everything else is undone."""
-        self._now = now
-        for key, document in documents.items():
-            try:
-                self._restore_set(from_document(document))
-            except ValueError as error:
-                self._event("set-unreadable", key, f"{format_guid(key)} in the store: {error}")
-        return self._taken()
-
-    def doom(self, shadow_copy_set_id: Guid, why: str, now: float) -> list[Action]:
-        """Remove a set whatever its Status, for an admin or the housekeeping."""
-        self._now = now
-        shadow_copy_set = self.table.get(shadow_copy_set_id)
-        if shadow_copy_set is not None:
-            self._doom(shadow_copy_set, why)
-        return self._taken()
 
     # What the methods build on.
 
@@ -177,8 +140,16 @@ class Machine(ABC):
         """Carry a call out, or start what it needs."""
 
     @abstractmethod
-    def _resume_deletion(self, shadow_copy_set: ShadowCopySet) -> None:
-        """Finish what a DeleteShareMapping had begun before a restart."""
+    def _elapse(self, turn: Turn) -> None:
+        """The Message Sequence Timer of a turn has run out."""
+
+    @abstractmethod
+    def _remove_doomed(self, shadow_copy_set: ShadowCopySet, waits: list[Call]) -> None:
+        """Begin to remove all that a doomed set has made."""
+
+    @abstractmethod
+    def _retry_removal(self, key: Guid) -> None:
+        """Try again to remove what could not be removed."""
 
     def _taken(self) -> list[Action]:
         actions, self._actions = self._actions, []
@@ -197,16 +168,82 @@ class Machine(ABC):
         document = to_document(shadow_copy_set)
         self._actions.append(Save(shadow_copy_set.shadow_copy_set_id, document))
 
-    def _start(
-        self,
-        shadow_copy_set: ShadowCopySet,
-        job: Job,
-        wait: Optional[Wait],
-        then: Callable[[Outcome, list[Wait]], None],
+    # What several methods ask first.
+
+    def _lookup(self, key: Guid, unknown: Optional[HResult] = None) -> ShadowCopySet:
+        if key == m.NULL_GUID:
+            raise PeerError(HResult.E_INVALIDARG, "ShadowCopySetId is NULL (3.1.4)")
+        shadow_copy_set = self.table.get(key)
+        if shadow_copy_set is None:
+            result = self.settings.dialect.unknown_set if unknown is None else unknown
+            raise PeerError(result, f"there is no shadow copy set {format_guid(key)}")
+        return shadow_copy_set
+
+    def _admit(
+        self, call: Call, of: ShadowCopySet, result: HResult = HResult.FSRVP_E_BAD_STATE
     ) -> None:
-        waits = [] if wait is None else [wait]
+        rule = RULES[call.opnum]
+        if of.status not in rule.permitted:
+            why = f"{call.opnum.name} is not permitted in Status {of.status.value}"
+            raise PeerError(result, f"{why} ({rule.section})")
+
+    def _mapping(
+        self, of: ShadowCopySet, shadow_copy_id: Guid, share: str, unknown: HResult
+    ) -> tuple[ShadowCopy, MappedShare]:
+        copy = of.copy(shadow_copy_id)
+        if copy is None:
+            raise PeerError(unknown, f"the set has no shadow copy {format_guid(shadow_copy_id)}")
+        mapped = copy.mapped_share(share)
+        if mapped is None:
+            raise PeerError(unknown, f"share {share!r} is not mapped to this shadow copy")
+        return copy, mapped
+
+    def _must_wait(self, call: Call, of: ShadowCopySet) -> bool:
+        """Let a call wait for the job of its set, if there is one: for its end where it is
+        the very job that the call asks for, else for its own turn after it."""
+        work = self._work.get(of.shadow_copy_set_id)
+        if work is None:
+            return False
+        if isinstance(work.job, RULES[call.opnum].job) and not work.queue:
+            self._stop_timer(of)
+            work.waits.append(call)
+        else:
+            work.queue.append(call)
+        return True
+
+    # Jobs and who waits for them.
+
+    def _start(
+        self, shadow_copy_set: ShadowCopySet, job: Job, waits: list[Call], then: Then
+    ) -> None:
         self._work[job.shadow_copy_set_id] = Work(shadow_copy_set, job, then, waits)
         self._actions.append(Run(job))
+
+    def _succeed(self, waits: list[Call], of: ShadowCopySet) -> None:
+        for call in waits:
+            timer = RULES[call.opnum].timer
+            if timer:
+                self._start_timer(of, timer)
+            self._answer(call, m.StatusResponse(HResult.ZERO))
+
+    def _fail(self, waits: list[Call], of: ShadowCopySet, failed: Failed) -> None:
+        """Whoever was told of a time-out has the timer running already."""
+        for call in waits:
+            self._start_timer(of, SHORT_TIMER)
+            self._refuse(call, failed.result, failed.reason)
+
+    def _end_late_waits(self, work: Work) -> None:
+        """Nobody but the client can be waited for once no call of it waits: the timer runs."""
+        for calls in (work.waits, work.queue, work.removal_waits):
+            for call in [call for call in calls if call.deadline <= self._now]:
+                calls.remove(call)
+                why = f"{call.opnum.name} did not end within its time-out"
+                self._refuse(call, RULES[call.opnum].late, why)
+        turn = self._turn_of(work.shadow_copy_set)
+        if turn and turn.deadline is None and not work.waits:
+            self._turns.start_timer(turn, SHORT_TIMER, self._now)
+
+    # Turns and timers.
 
     def _is_finished(self, shadow_copy_set: ShadowCopySet) -> bool:
         """Whether its creation is over, so that timer and SetContext leave it alone."""
@@ -248,103 +285,9 @@ class Machine(ABC):
             for copy in copies
         ]
 
-    # Timers.
 
-    def _elapse(self, turn: Turn) -> None:
-        """Spec: MS-FSRVP 3.1.5."""
-        self._turns.end(turn)
-        shadow_copy_set = self.table.get(turn.shadow_copy_set_id or b"")
-        why = f"the message sequence timer of client {turn.client_address} elapsed"
-        if shadow_copy_set is None:
-            self._event("timer-elapsed", None, why)
-        elif not self._is_finished(shadow_copy_set):
-            self._event("timer-elapsed", shadow_copy_set.shadow_copy_set_id, why)
-            self._doom(shadow_copy_set, why)
-
-    def _end_late_waits(self, work: Work) -> None:
-        for waits in (work.waits, work.removal_waits):
-            for wait in [w for w in waits if w.deadline is not None and w.deadline <= self._now]:
-                waits.remove(wait)
-                self._start_timer(work.shadow_copy_set, SHORT_TIMER)
-                method = wait.call.opnum.name
-                self._refuse(wait.call, wait.late, f"{method} did not end within its time-out")
-
-    # Ends.
-
-    def _doom(self, shadow_copy_set: ShadowCopySet, why: str, wait: Optional[Wait] = None) -> None:
-        key = shadow_copy_set.shadow_copy_set_id
-        self.table.remove(shadow_copy_set)
-        self._free_turn(shadow_copy_set)
-        shadow_copy_set.doomed = True
-        self.leaving[key] = shadow_copy_set
-        self._event("set-removing", key, f"{format_guid(key)} goes: {why}")
-        waits = [] if wait is None else [wait]
-        work = self._work.get(key)
-        if work is None:
-            self._remove_doomed(shadow_copy_set, waits)
-            return
-        self._save(shadow_copy_set)
-        work.removal_waits += waits
-        for other in work.waits:
-            self._refuse(other.call, HResult.FSRVP_E_BAD_STATE, f"the set goes: {why}")
-        work.waits.clear()
-
-    def _remove_doomed(self, shadow_copy_set: ShadowCopySet, waits: list[Wait]) -> None:
-        job = self._removal_of(shadow_copy_set)
-        if not (job.names or job.snapshots or job.unknown):
-            self._forget(shadow_copy_set, waits)
-            return
-        self._save(shadow_copy_set)
-
-        def then(outcome: Outcome, waits: list[Wait]) -> None:
-            if isinstance(outcome, Failed):
-                self._retry_removal(shadow_copy_set, outcome, waits)
-            else:
-                self._forget(shadow_copy_set, waits)
-
-        self._work[job.shadow_copy_set_id] = Work(shadow_copy_set, job, then, waits, True)
-        self._actions.append(Run(job))
-
-    def _retry_removal(
-        self, shadow_copy_set: ShadowCopySet, failed: Failed, waits: list[Wait]
-    ) -> None:
-        key = shadow_copy_set.shadow_copy_set_id
-        self._retries[key] = self._now + REMOVAL_RETRY
-        text = f"not removed, tried again in {REMOVAL_RETRY:.0f} s: {failed.reason}"
-        self._event("removal-failed", key, text)
-        for wait in waits:
-            self._refuse(wait.call, failed.result, failed.reason)
-
-    def _removal_of(self, shadow_copy_set: ShadowCopySet) -> Remove:
-        copies = shadow_copy_set.shadow_copy_list
-        lost: list[ShadowCopy] = []
-        if shadow_copy_set.status is Status.CREATION_IN_PROGRESS:
-            lost = [copy for copy in copies if copy.snapshot is None]
-        return Remove(
-            shadow_copy_set.shadow_copy_set_id,
-            names=shadow_copy_set.exposed_names,
-            snapshots=[copy.snapshot for copy in copies if copy.snapshot is not None],
-            unknown=self._requests(lost, shadow_copy_set),
-        )
-
-    def _forget(self, shadow_copy_set: ShadowCopySet, waits: list[Wait]) -> None:
-        key = shadow_copy_set.shadow_copy_set_id
-        self.leaving.pop(key, None)
-        self._actions.append(Forget(key))
-        self._event("set-removed", key, f"{format_guid(key)} and all that it had made is gone")
-        for wait in waits:
-            self._answer(wait.call, StatusResponse(HResult.ZERO))
-
-    # Restart.
-
-    def _restore_set(self, shadow_copy_set: ShadowCopySet) -> None:
-        if shadow_copy_set.doomed or shadow_copy_set.status not in PUBLISHED:
-            self._doom(shadow_copy_set, "its creation was cut short by a restart")
-            return
-        self.table.add(shadow_copy_set)
-        if not self._is_finished(shadow_copy_set):
-            turn = Turn(shadow_copy_set.client_address, shadow_copy_set.context)
-            turn.shadow_copy_set_id = shadow_copy_set.shadow_copy_set_id
-            self._turns.begin(turn)
-            self._turns.start_timer(turn, SHORT_TIMER, self._now)
-        self._resume_deletion(shadow_copy_set)
+def _patience(request: Request) -> float:
+    """Seconds that a call may wait: its own time-out, where the method has one."""
+    if isinstance(request, (m.PrepareShadowCopySet, m.CommitShadowCopySet, m.ExposeShadowCopySet)):
+        return request.timeout_in_milliseconds / 1000
+    return PATIENCE

@@ -37,8 +37,10 @@ class MappedShare:
 
     share_name: str
     share: str  # the share's name in Samba's spelling
+    directory: str  # the share's path, resolved
     shadow_copy_share_name: str = ""
     is_exposed: bool = False
+    deleting: bool = False  # DeleteShareMapping has begun: it is finished after a crash
 
 
 @dataclass
@@ -50,7 +52,7 @@ class ShadowCopy:
     creation_timestamp: int  # 100 ns since 1601-01-01 UTC
     share_mapping_list: list[MappedShare] = field(default_factory=list)
     snapshot: Optional[Snapshot] = None
-    deleting: bool = False  # DeleteShareMapping has begun: it is finished after a crash
+    keep: bool = False  # `fsrvp:keep` of one of its shares: the snapshot outlives them
 
     @property
     def volume_name(self) -> str:
@@ -63,6 +65,32 @@ class ShadowCopy:
             if mapped.share.casefold() == wanted:
                 return mapped
         return None
+
+    def can_hold(self, place: SharePlace) -> bool:
+        """Whether one snapshot can serve another share too: it holds the whole volume."""
+        ours = self.place
+        same_volume = (ours.provider, ours.volume_root) == (place.provider, place.volume_root)
+        both_below = all(_is_below(each.directory, each.volume_root) for each in (ours, place))
+        new = self.mapped_share(place.share.name) is None
+        return ours.whole_volume and place.whole_volume and same_volume and both_below and new
+
+    def path_of(self, mapped: MappedShare, snapshot: Snapshot) -> str:
+        """Where a share's directory stands inside the snapshot, which tells it of the share
+        that it was taken for, and thereby where the volume's root stands."""
+        if mapped.directory == self.place.directory:
+            return snapshot.share_path
+        first = _below(self.place.directory, self.place.volume_root)
+        root = snapshot.share_path[: -len(first)] if first else snapshot.share_path
+        return root + _below(mapped.directory, self.place.volume_root)
+
+
+def _is_below(directory: str, root: str) -> bool:
+    return directory == root or directory.startswith(root.rstrip("/") + "/")
+
+
+def _below(directory: str, root: str) -> str:
+    """The rest of a path below a root: empty, or with a leading slash."""
+    return directory[len(root.rstrip("/")) :].rstrip("/")
 
 
 @dataclass
@@ -78,6 +106,7 @@ class ShadowCopySet:
     shadow_copy_list: list[ShadowCopy] = field(default_factory=list)
     doomed: bool = False  # to be undone: no longer in the table, kept until nothing is left
     recovered: float = 0.0  # Unix time of RecoveryComplete, 0 before
+    uncertain: bool = False  # a commit may have left snapshots that nobody wrote down
 
     def copy(self, shadow_copy_id: Guid) -> Optional[ShadowCopy]:
         for copy in self.shadow_copy_list:
@@ -129,6 +158,7 @@ def to_document(shadow_copy_set: ShadowCopySet) -> str:
         "status": s.status.value,
         "doomed": s.doomed,
         "recovered": s.recovered,
+        "uncertain": s.uncertain,
         "copies": [_copy_to_json(copy) for copy in s.shadow_copy_list],
     }
     return json.dumps(body, ensure_ascii=True, separators=(",", ":"))
@@ -150,8 +180,9 @@ def from_document(document: str) -> ShadowCopySet:
             shadow_copy_list=[_copy_from_json(copy) for copy in body["copies"]],
             doomed=body["doomed"],
             recovered=body["recovered"],
+            uncertain=body["uncertain"],
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a shadow copy set: {error!r}") from error
 
 
@@ -160,14 +191,11 @@ def _copy_to_json(copy: ShadowCopy) -> dict[str, Any]:
     return {
         "copy": format_guid(copy.shadow_copy_id),
         "share": {"name": share.name, "path": share.path, "options": dict(share.options)},
-        "volume": [place.volume_name, place.volume_root, place.provider, place.directory],
+        "volume": list(place[1:]),
         "created": copy.creation_timestamp,
-        "deleting": copy.deleting,
+        "keep": copy.keep,
         "snapshot": list(copy.snapshot) if copy.snapshot else None,
-        "mappings": [
-            [m.share_name, m.share, m.shadow_copy_share_name, m.is_exposed]
-            for m in copy.share_mapping_list
-        ],
+        "mappings": [list(vars(mapped).values()) for mapped in copy.share_mapping_list],
     }
 
 
@@ -179,5 +207,5 @@ def _copy_from_json(body: dict[str, Any]) -> ShadowCopy:
         creation_timestamp=body["created"],
         share_mapping_list=[MappedShare(*mapping) for mapping in body["mappings"]],
         snapshot=Snapshot(*body["snapshot"]) if body["snapshot"] else None,
-        deleting=body["deleting"],
+        keep=body["keep"],
     )

@@ -47,6 +47,7 @@ class SharePlace(NamedTuple):
     volume_root: str  # directory at which the volume (subvolume, file system) begins
     provider: str
     directory: str  # the share's path with symbolic links resolved: what is snapshotted
+    whole_volume: bool = False  # as the provider says: its snapshots hold all below volume_root
 
 
 class Snapshot(NamedTuple):
@@ -98,6 +99,10 @@ class Provider(Protocol):
     """
 
     name: str
+    whole_volume: bool
+    """A snapshot holds the whole volume, not only the share's directory: `share_path` is
+    the snapshot's image of `volume_root` and what follows it in the share's directory. Then
+    other shares of the volume can be mapped to it."""
 
     def supports(self, path: str) -> Optional[str]:
         """None when snapshots of the directory can be taken, else the reason why not."""

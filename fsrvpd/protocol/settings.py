@@ -43,11 +43,12 @@ DIALECTS = {dialect.name: dialect for dialect in (CURRENT, WS2012)}
 class AgentSettings(NamedTuple):
     """`sequence_timeout` in seconds replaces every message sequence timer, None leaves
     the document's. `parallel_sets`: the context belongs to a client address, not to the
-    server."""
+    server. `shared_volumes`: several shares of a volume are mapped onto one snapshot."""
 
     owner_machine_name: str
     dialect: Dialect = CURRENT
     sequence_timeout: Optional[int] = None
     parallel_sets: bool = True
+    shared_volumes: bool = False
     max_sets: int = 10_000
     max_sets_per_client: int = 64

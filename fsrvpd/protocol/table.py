@@ -45,10 +45,10 @@ class ShadowCopySetTable:
 
     def remove(self, shadow_copy_set: ShadowCopySet) -> None:
         """Take a set out; one that is not there is no error."""
-        if self._sets.pop(shadow_copy_set.shadow_copy_set_id, None) is None:
-            return
-        _add_to(self._clients, shadow_copy_set.client_address, -1)
-        self._count(shadow_copy_set, -1)
+        if shadow_copy_set.shadow_copy_set_id in self._sets:
+            self._count(shadow_copy_set, -1)
+            _add_to(self._clients, shadow_copy_set.client_address, -1)
+            del self._sets[shadow_copy_set.shadow_copy_set_id]
 
     def set_status(self, shadow_copy_set: ShadowCopySet, status: Status) -> None:
         self._count(shadow_copy_set, -1)
@@ -61,7 +61,9 @@ class ShadowCopySetTable:
         self._count(shadow_copy_set, +1)
 
     def _count(self, shadow_copy_set: ShadowCopySet, step: int) -> None:
-        if shadow_copy_set.status not in PUBLISHED:
+        """Only what is in the table counts: a doomed set may still lose copies."""
+        listed = shadow_copy_set.shadow_copy_set_id in self._sets
+        if not listed or shadow_copy_set.status not in PUBLISHED:
             return
         for copy in shadow_copy_set.shadow_copy_list:
             _add_to(self._published, copy.volume_name, step)
