@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
+from datetime import datetime
+
+from smb.SMBConnection import SMBConnection
 
 from fsrvpd.core.messages import Opnum
 from tests.interop.raw_agent import RawAgent
@@ -59,4 +63,27 @@ def test_rpcclient_twice_in_a_row(site: Site) -> None:
     for copy in copies:
         assert site.samba.read(copy.share, "versions.txt") == "now\n"
         fss.delete(site.samba, copy)
+    site.assert_nothing_is_left()
+
+
+def test_another_client_sees_and_reads_them(site: Site) -> None:
+    """pysmb, which shares no code with Samba: the list, and the shadow copy share."""
+    site.samba.write(TORTURE_SHARE, "versions.txt", "for pysmb\n")
+    [copy] = fss.create_expose(site.samba, TORTURE_SHARE)
+    [token] = tokens(site, site.samba.root)
+
+    def look() -> tuple[list[datetime], bytes]:
+        client = SMBConnection(*site.samba.root, "client", "LAB", is_direct_tcp=True)
+        assert client.connect(site.samba.address, 445)
+        content = io.BytesIO()
+        client.retrieveFile(copy.share, "versions.txt", content)
+        listed = client.listSnapshots(TORTURE_SHARE, "versions.txt")
+        client.close()
+        return listed, content.getvalue()
+
+    with site.lab.network() as thread:
+        listed, content = thread.submit(look).result(60)
+    assert listed == [datetime.strptime(token, "@GMT-%Y.%m.%d-%H.%M.%S")]
+    assert content == b"for pysmb\n"
+    fss.delete(site.samba, copy)
     site.assert_nothing_is_left()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import Callable
 
 import pytest
@@ -11,6 +13,7 @@ from fsrvpd.protocol.hresult import HResult
 from tests.interop.raw_agent import SOME_GUID, RawAgent, wide
 from tests.interop.site import TORTURE_SHARE, Site
 from tests.lab import FsrvpdProcess, fss
+from tests.lab.namespaces import wait_until
 
 ENDS = {"stopped": FsrvpdProcess.stop, "killed": FsrvpdProcess.kill}
 End = Callable[[FsrvpdProcess], None]
@@ -73,3 +76,22 @@ def test_a_deleted_set_stays_deleted(site: Site, end: End) -> None:
     refused = fss.refusal(site.samba, f"fss_get_mapping {TORTURE_SHARE} {ids}")
     assert refused == HResult.FSRVP_E_SHADOWCOPYSET_ID_MISMATCH
     site.assert_nothing_is_left()
+
+
+def test_nothing_of_a_killed_daemon_runs_on(site: Site) -> None:
+    """Its helpers end with it: two daemons must never write side by side."""
+    assert pythons(site)
+    site.daemon.kill()
+    wait_until("the daemon's helpers are gone", lambda: not pythons(site))
+    site.daemon.start()
+
+
+def pythons(site: Site) -> list[str]:
+    """The Python programs in the lab: the daemon's processes, for smbd has none."""
+    proc = site.lab.seen(Path("/proc"))
+    holder = proc / "1"
+    found = []
+    for process in set(proc.glob("[0-9]*")) - {holder}:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return [line for line in found if "python" in line.partition(" ")[0]]
