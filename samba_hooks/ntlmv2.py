@@ -27,7 +27,7 @@ def session_base_key(nt_hash: bytes, response: NtlmResponse) -> Optional[bytes]:
 
 def response_key(nt_hash: bytes, account: str, domain: str) -> bytes:
     """NTOWFv2."""
-    return _hmac_md5(nt_hash, (_upper(account) + domain).encode("utf-16-le", "surrogatepass"))
+    return _hmac_md5(nt_hash, (_upper(account) + domain).encode("utf-16-le"))
 
 
 def _upper(account: str) -> str:

@@ -210,5 +210,7 @@ class AccountVerifier(Protocol):
     """Knows, or can ask, the keys of this server's accounts. Lives beside the event loop:
     `verify` may block for as long as a domain controller takes."""
 
-    def verify(self, response: NtlmResponse) -> VerifiedAccount:
-        """Raises: AuthenticationError, whose text never reaches the client."""
+    def verify(self, response: NtlmResponse, user_sid: str) -> VerifiedAccount:
+        """`user_sid` is the SMB session's, and no other account will do: whoever keeps
+        the keys here does not even try another's, lest passwords be guessed where no
+        lockout counts. Raises: AuthenticationError, whose text never reaches the client."""

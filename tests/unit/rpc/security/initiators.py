@@ -34,7 +34,7 @@ class PasswordList:
     def __init__(self, **passwords: str) -> None:
         self._passwords = passwords or {USER: PASSWORD}
 
-    def verify(self, response: NtlmResponse) -> VerifiedAccount:
+    def verify(self, response: NtlmResponse, user_sid: str = USER_SID) -> VerifiedAccount:
         password = self._passwords[response.account]
         nt_hash = MD4.new(password.encode("utf-16-le")).digest()
         key = ntlmv2.session_base_key(nt_hash, response)

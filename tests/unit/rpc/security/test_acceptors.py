@@ -148,7 +148,7 @@ def test_wrong_base_key_is_no_session(peer: tuple[Peer, AuthType]) -> None:
     answer = PasswordList().verify
 
     class Short(PasswordList):
-        def verify(self, response: Any) -> Any:
+        def verify(self, response: Any, user_sid: str = USER_SID) -> Any:
             return answer(response)._replace(session_base_key=b"short")
 
     with pytest.raises(AuthenticationError, match="5 bytes"):
