@@ -33,6 +33,7 @@ class Btrfs:
     """A `Provider`. Its methods may be called from several threads at once."""
 
     name = "btrfs"
+    whole_volume = True
 
     def __init__(self, mounts: Mounts) -> None:
         self._mounts = mounts

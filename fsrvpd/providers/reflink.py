@@ -43,6 +43,7 @@ class Reflink:
     """A `Provider`. Its methods may be called from several threads at once."""
 
     name = "reflink"
+    whole_volume = False
 
     def __init__(self, mounts: Mounts) -> None:
         self._mounts = mounts
