@@ -107,6 +107,10 @@ class Provider(Protocol):
     def supports(self, path: str) -> Optional[str]:
         """None when snapshots of the directory can be taken, else the reason why not."""
 
+    def recheck(self, path: str) -> Optional[str]:
+        """`supports` again, for a directory that was supported and with the mount table
+        unchanged since: only what else may have changed is looked at."""
+
     def locate(self, path: str) -> tuple[str, str]:
         """(volume_name, volume_root) of a directory."""
 

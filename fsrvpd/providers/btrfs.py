@@ -18,6 +18,7 @@ from typing import Iterable, Iterator, List, Optional, Tuple
 from uuid import UUID
 
 from fsrvpd.core import btrfs, files
+from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.errors import NotOurs, StorageError
 from fsrvpd.protocol.ports import Found, PreviousVersions, SharePlace, Snapshot, SnapshotRequest
 from fsrvpd.providers import ground, home
@@ -25,7 +26,6 @@ from fsrvpd.providers.failures import reported
 from fsrvpd.providers.home import Home
 from fsrvpd.providers.labels import Labels
 from fsrvpd.providers.mark import Mark, SnapshotName, encode, label
-from fsrvpd.providers.mounts import Mounts
 from fsrvpd.providers.options import wants_previous_versions
 
 
@@ -35,22 +35,27 @@ class Btrfs:
     name = "btrfs"
     whole_volume = True
 
-    def __init__(self, mounts: Mounts) -> None:
+    def __init__(self, mounts: LiveMounts) -> None:
         self._mounts = mounts
         self._labels = Labels()
 
     def supports(self, path: str) -> Optional[str]:
         with ground.directory(path) as fd, reported("inspect the directory", path):
             if files.file_system_magic(fd) != btrfs.SUPER_MAGIC:
-                return f"{path} is not on btrfs but on {self._mounts.covering(path).kind}"
+                return f"{path} is not on btrfs but on {self._mounts.lookup(path).fs_type}"
             root = self._root(path)
             if root is None:
-                point = self._mounts.covering(path).mount_point
+                point = self._mounts.lookup(path).mount_point
                 return (
                     f"{point} is mounted from a directory inside a btrfs subvolume; "
                     "mount the subvolume itself and share the directory from there"
                 )
-            return self._gap(path, root, fd) or _unwritable(root)
+            return self._nested(path, fd) or self._mounted(path, root) or _unwritable(root)
+
+    def recheck(self, path: str) -> Optional[str]:
+        """A subvolume can be made inside without a trace in the mount table."""
+        with ground.directory(path) as fd, reported("inspect the directory", path):
+            return self._nested(path, fd)
 
     def locate(self, path: str) -> Tuple[str, str]:
         root = self._root(path)
@@ -128,7 +133,7 @@ class Btrfs:
 
     def _root(self, path: str) -> Optional[str]:
         """The directory at or above `path`, on the same mount, where its subvolume begins."""
-        mount_point = self._mounts.covering(path).mount_point
+        mount_point = self._mounts.lookup(path).mount_point
         with reported("look for the root of its subvolume", path):
             while os.stat(path).st_ino != btrfs.ROOT_INODE:
                 if path == mount_point:
@@ -136,13 +141,17 @@ class Btrfs:
                 path = os.path.dirname(path)
         return path
 
-    def _gap(self, path: str, root: str, directory: int) -> Optional[str]:
-        """What a snapshot would show as an empty directory."""
-        own = _home_path(root)
+    def _nested(self, path: str, directory: int) -> Optional[str]:
+        """What a snapshot would show as an empty directory. The home of snapshots is one
+        only at the root of its subvolume, so that a name is enough to know it by."""
         for child in btrfs.children(directory):
-            nested = os.path.join(path, child.path)
-            if nested != own:
+            if child.path != home.NAME:
+                nested = os.path.join(path, child.path)
                 return f"the subvolume {nested} inside {path} would be missing in a snapshot"
+        return None
+
+    def _mounted(self, path: str, root: str) -> Optional[str]:
+        own = _home_path(root)
         for mount in self._mounts.below(path):
             if not mount.mount_point.startswith(own + "/"):
                 return f"what is mounted at {mount.mount_point} would be missing in a snapshot"

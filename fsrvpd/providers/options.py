@@ -5,6 +5,7 @@ from __future__ import annotations
 from fsrvpd.protocol.ports import Share
 
 PROVIDER = "provider"
+ANY = "auto"
 PREVIOUS_VERSIONS = "previous versions"
 _TRUE = ("yes", "true", "on", "1")  # what Samba's parser takes for a true boolean
 
@@ -15,5 +16,5 @@ def wants_previous_versions(share: Share) -> bool:
 
 
 def forced_provider(share: Share) -> str:
-    """`fsrvp:provider`: the one that must be used, "auto" when any may."""
-    return share.options.get(PROVIDER, "auto").strip().lower()
+    """`fsrvp:provider`: the one that must be used, `ANY` when the first that can may be."""
+    return share.options.get(PROVIDER, ANY).strip().lower()

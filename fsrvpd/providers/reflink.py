@@ -24,6 +24,7 @@ from typing import Iterable, Iterator, List, Optional, Set, Tuple
 from uuid import UUID
 
 from fsrvpd.core import btrfs, files
+from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.errors import NotOurs, StorageError
 from fsrvpd.protocol.ports import Found, PreviousVersions, SharePlace, Snapshot, SnapshotRequest
 from fsrvpd.providers import copies, ground, home
@@ -31,7 +32,6 @@ from fsrvpd.providers.failures import reported
 from fsrvpd.providers.home import Home
 from fsrvpd.providers.labels import Labels
 from fsrvpd.providers.mark import Mark, SnapshotName, encode, label
-from fsrvpd.providers.mounts import Mounts
 from fsrvpd.providers.options import wants_previous_versions
 
 # Some of these can share blocks, none keeps owners, ACLs and attributes as they are.
@@ -45,24 +45,31 @@ class Reflink:
     name = "reflink"
     whole_volume = False
 
-    def __init__(self, mounts: Mounts) -> None:
+    def __init__(self, mounts: LiveMounts) -> None:
         self._mounts = mounts
         self._labels = Labels()
         self._capable: Set[Tuple[str, int]] = set()
 
     def supports(self, path: str) -> Optional[str]:
-        mount = self._mounts.covering(path)
+        mount = self._mounts.lookup(path)
         if home.NAME in path.split("/"):
             return f"{path} is inside {home.NAME}, where fsrvpd keeps snapshots"
-        if mount.kind.split(".")[0] in _ELSEWHERE:
-            return f"{path} is on {mount.kind}: take its snapshots on the server that stores it"
+        if mount.fs_type.split(".")[0] in _ELSEWHERE:
+            return f"{path} is on {mount.fs_type}: take its snapshots on the server that stores it"
         with ground.directory(path) as fd, reported("inspect the directory", path):
             if os.fstatvfs(fd).f_flag & os.ST_RDONLY:
                 return f"{path} is on a file system that is mounted read-only"
             return self._incapable(fd, path) or self._gap(fd, path)
 
+    def recheck(self, path: str) -> Optional[str]:
+        """Only btrfs can contain what the mount table does not show."""
+        if self._mounts.lookup(path).fs_type != "btrfs":
+            return None
+        with ground.directory(path) as fd, reported("inspect the directory", path):
+            return self._gap(fd, path)
+
     def locate(self, path: str) -> Tuple[str, str]:
-        root = self._mounts.covering(path).mount_point
+        root = self._mounts.lookup(path).mount_point
         with ground.directory(root) as fd, reported("identify the volume", root):
             return _name(fd), root
 
@@ -134,18 +141,18 @@ class Reflink:
 
     def _incapable(self, directory: int, path: str) -> Optional[str]:
         """Asked of the file system itself, once: it does not change while it is mounted."""
-        mount = self._mounts.covering(path)
+        mount = self._mounts.lookup(path)
         known = (mount.mount_point, os.fstat(directory).st_dev)
         if known in self._capable:
             return None
-        reason = _no_clones(directory, path, mount.kind) or _no_identity(directory, path)
+        reason = _no_clones(directory, path, mount.fs_type) or _no_identity(directory, path)
         if reason is None:
             self._capable.add(known)
         return reason
 
     def _gap(self, directory: int, path: str) -> Optional[str]:
         """What a clone would lack, since it stays on one file system."""
-        own = os.path.join(self._mounts.covering(path).mount_point, home.NAME)
+        own = os.path.join(self._mounts.lookup(path).mount_point, home.NAME)
         inner = [mount.mount_point for mount in self._mounts.below(path)]
         if files.file_system_magic(directory) == btrfs.SUPER_MAGIC:
             inner += [os.path.join(path, child.path) for child in btrfs.children(directory)]

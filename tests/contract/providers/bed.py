@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Callable, Dict, List, Optional
 
 from fsrvpd.protocol.ports import (
     Found,
@@ -27,8 +27,9 @@ def new_id() -> str:
 class Bed:
     """`directory` is the share: deep inside the volume, with letters beyond ASCII."""
 
-    def __init__(self, provider: Provider, volume: Path) -> None:
-        self.provider = provider
+    def __init__(self, new_provider: Callable[[], Provider], volume: Path) -> None:
+        self.new_provider = new_provider  # as after a restart of the daemon
+        self.provider = new_provider()
         self.volume = volume
         self.directory = volume / DEEP
         self.directory.mkdir(parents=True)

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable, Dict, Iterator
 
 import pytest
 
+from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.protocol.ports import Provider
 from fsrvpd.providers.btrfs import Btrfs
 from fsrvpd.providers.reflink import Reflink
 from tests.contract.providers import private_mounts
 from tests.contract.providers.bed import Bed
-from tests.contract.providers.mount_table import Mounts
 
 MakeVolume = Callable[..., Path]
+MakeBed = Callable[..., Bed]
+PROVIDERS: Dict[str, Callable[[LiveMounts], Provider]] = {"btrfs": Btrfs, "reflink": Reflink}
 KINDS = {"btrfs": "btrfs", "reflink": "xfs"}
 
 
@@ -36,10 +38,24 @@ def make_volume(_private_mounts: None, tmp_path: Path) -> Iterator[MakeVolume]:
         private_mounts.unmount(mount_point)
 
 
-def new_provider(name: str) -> Provider:
-    return {"btrfs": Btrfs, "reflink": Reflink}[name](Mounts())
+@pytest.fixture(scope="session")
+def mounts(_private_mounts: None) -> Iterator[LiveMounts]:
+    live = LiveMounts()
+    yield live
+    live.close()
+
+
+@pytest.fixture
+def make_bed(mounts: LiveMounts, make_volume: MakeVolume) -> MakeBed:
+    """Makes beds: make_bed(provider, kind, mebibytes)."""
+
+    def make(name: str, kind: str, mebibytes: int = 512) -> Bed:
+        volume = make_volume(kind, "große Platte", mebibytes)
+        return Bed(lambda: PROVIDERS[name](mounts), volume)
+
+    return make
 
 
 @pytest.fixture(params=sorted(KINDS))
-def bed(request: pytest.FixtureRequest, make_volume: MakeVolume) -> Bed:
-    return Bed(new_provider(request.param), make_volume(KINDS[request.param], "große Platte"))
+def bed(request: pytest.FixtureRequest, make_bed: MakeBed) -> Bed:
+    return make_bed(request.param, KINDS[request.param])

@@ -11,13 +11,13 @@ import pytest
 
 from fsrvpd.errors import NotOurs, StorageError
 from tests.contract.providers.bed import Bed
-from tests.contract.providers.conftest import MakeVolume, new_provider
+from tests.contract.providers.conftest import MakeBed
 from tests.contract.providers.private_mounts import run, unmount
 
 
 @pytest.fixture
-def btrfs(make_volume: MakeVolume) -> Bed:
-    return Bed(new_provider("btrfs"), make_volume("btrfs", "butter", 256))
+def btrfs(make_bed: MakeBed) -> Bed:
+    return make_bed("btrfs", "btrfs", 256)
 
 
 def subvolume(path: Path) -> Path:
@@ -119,7 +119,7 @@ def test_unwritten_data_is_in_it(btrfs: Bed) -> None:
     assert (Path(planned.share_path) / "open").read_bytes() == b"x" * 1_000_000
 
 
-def test_what_a_power_cut_leaves_is_known_as_ours(btrfs: Bed, make_volume: MakeVolume) -> None:
+def test_what_a_power_cut_leaves_is_known_as_ours(btrfs: Bed) -> None:
     """The disk as it is right after `create`, with nothing synced by anybody."""
     request = btrfs.request()
     planned = btrfs.provider.plan(request)

@@ -12,7 +12,6 @@ import pytest
 from fsrvpd.errors import NotOurs, StorageError
 from fsrvpd.protocol.ports import Snapshot
 from tests.contract.providers.bed import DEEP, SHARE, Bed, new_id
-from tests.contract.providers.conftest import new_provider
 from tests.contract.providers.private_mounts import run, unmount
 
 
@@ -123,7 +122,7 @@ def test_a_name_like_ours_without_the_mark_is_not_ours(bed: Bed) -> None:
 def test_it_is_found_after_everything_was_forgotten(bed: Bed) -> None:
     request = bed.request()
     snapshot = bed.take(request)
-    after_restart = new_provider(bed.provider.name)
+    after_restart = bed.new_provider()
     (found,) = after_restart.find([str(bed.volume), str(bed.volume / "absent")])
     assert found.snapshot == snapshot
     assert found.shadow_copy_set_id == request.shadow_copy_set_id
@@ -155,7 +154,7 @@ def test_two_within_one_second_get_two_labels(bed: Bed) -> None:
 def test_labels_stay_unique_over_a_restart(bed: Bed) -> None:
     moment = 1_795_000_000.0
     first = bed.take(bed.request(created=moment))
-    bed.provider = new_provider(bed.provider.name)
+    bed.provider = bed.new_provider()
     second = bed.take(bed.request(created=moment))
     assert first.root[-8:] != second.root[-8:]
 

@@ -14,15 +14,15 @@ import pytest
 
 from fsrvpd.errors import NotOurs, StorageError
 from tests.contract.providers.bed import Bed
-from tests.contract.providers.conftest import MakeVolume, new_provider
+from tests.contract.providers.conftest import MakeBed
 from tests.contract.providers.private_mounts import run
 
 XFS_MEBIBYTES = 320
 
 
 @pytest.fixture
-def xfs(make_volume: MakeVolume) -> Bed:
-    return Bed(new_provider("reflink"), make_volume("xfs", "platter", XFS_MEBIBYTES))
+def xfs(make_bed: MakeBed) -> Bed:
+    return make_bed("reflink", "xfs", XFS_MEBIBYTES)
 
 
 def test_blocks_are_shared_not_copied(xfs: Bed) -> None:
@@ -263,14 +263,14 @@ def test_the_volume_is_known_by_its_uuid(xfs: Bed) -> None:
     assert xfs.provider.locate(str(xfs.directory))[0] == f"reflink:{done.stdout.strip()}"
 
 
-def test_xfs_that_was_made_without_reflinks_is_refused(make_volume: MakeVolume) -> None:
-    volume = make_volume("xfs without reflink", "old", XFS_MEBIBYTES)
-    assert "cannot share blocks" in str(new_provider("reflink").supports(str(volume)))
+def test_xfs_that_was_made_without_reflinks_is_refused(make_bed: MakeBed) -> None:
+    bed = make_bed("reflink", "xfs without reflink", XFS_MEBIBYTES)
+    assert "cannot share blocks" in str(bed.provider.supports(str(bed.directory)))
 
 
-def test_btrfs_can_be_cloned_too(make_volume: MakeVolume) -> None:
+def test_btrfs_can_be_cloned_too(make_bed: MakeBed) -> None:
     """Where fsrvp:provider asks for it, or the subvolume's root is not mounted."""
-    bed = Bed(new_provider("reflink"), make_volume("btrfs", "butter"))
+    bed = make_bed("reflink", "btrfs")
     assert bed.provider.supports(str(bed.directory)) is None
     (bed.directory / "file").write_text("old")
     snapshot = bed.take()

@@ -1,0 +1,57 @@
+"""Which provider serves a share: the first in order that can, unless the share names one."""
+
+from __future__ import annotations
+
+from typing import Dict, Mapping, NamedTuple, Optional, Sequence
+
+from fsrvpd.core.live_mounts import LiveMounts
+from fsrvpd.errors import StorageError
+from fsrvpd.protocol.ports import Provider, Share
+from fsrvpd.providers.btrfs import Btrfs
+from fsrvpd.providers.options import ANY, forced_provider
+from fsrvpd.providers.reflink import Reflink
+
+
+class Choice(NamedTuple):
+    """`refusals` says of every provider that was asked and cannot why not."""
+
+    provider: Optional[Provider]
+    refusals: Mapping[str, str]
+
+
+class Selection:
+    def __init__(self, providers: Sequence[Provider]) -> None:
+        self._providers = {provider.name: provider for provider in providers}
+
+    def choose(self, share: Share, directory: str) -> Choice:
+        """Who serves a share whose path resolves to `directory`. Raises: StorageError."""
+        refusals: Dict[str, str] = {}
+        for name in self._order(share):
+            provider = self._providers.get(name)
+            reason = self._unknown(name) if provider is None else provider.supports(directory)
+            if reason is None:
+                return Choice(provider, refusals)
+            refusals[name] = reason
+        return Choice(None, refusals)
+
+    def provider(self, name: str) -> Provider:
+        """The one that made a snapshot. Raises: StorageError when there is none such now."""
+        if name not in self._providers:
+            raise StorageError(name, self._unknown(name))
+        return self._providers[name]
+
+    def all(self) -> Sequence[Provider]:
+        return list(self._providers.values())
+
+    def _order(self, share: Share) -> Sequence[str]:
+        forced = forced_provider(share)
+        return list(self._providers) if forced == ANY else [forced]
+
+    def _unknown(self, name: str) -> str:
+        known = ", ".join([ANY, *self._providers])
+        return f"there is no provider {name}; fsrvp:provider can be {known}"
+
+
+def standard(mounts: LiveMounts) -> Selection:
+    """btrfs before reflink: where both could serve, a snapshot is better than a clone."""
+    return Selection([Btrfs(mounts), Reflink(mounts)])

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from fsrvpd.core.live_mounts import LiveMounts
+from fsrvpd.errors import StorageError
+from fsrvpd.protocol.ports import Share
+from fsrvpd.providers.selection import Selection, standard
+
+
+@pytest.fixture
+def selection() -> Iterator[Selection]:
+    mounts = LiveMounts()
+    yield standard(mounts)
+    mounts.close()
+
+
+def share(**options: str) -> Share:
+    return Share("s", "/proc", False, options=options)
+
+
+def test_every_refusal_has_its_reason(selection: Selection) -> None:
+    choice = selection.choose(share(), "/proc")
+    assert choice.provider is None
+    assert list(choice.refusals) == ["btrfs", "reflink"]
+    assert all(
+        "/proc is on proc" in why or "not on btrfs but" in why for why in choice.refusals.values()
+    )
+
+
+def test_a_forced_provider_is_asked_alone(selection: Selection) -> None:
+    assert list(selection.choose(share(provider="Reflink"), "/proc").refusals) == ["reflink"]
+
+
+def test_a_provider_that_does_not_exist_is_named(selection: Selection) -> None:
+    choice = selection.choose(share(provider="zfs"), "/proc")
+    assert choice.refusals == {
+        "zfs": "there is no provider zfs; fsrvp:provider can be auto, btrfs, reflink"
+    }
+    with pytest.raises(StorageError, match="no provider zfs"):
+        selection.provider("zfs")
+
+
+def test_the_maker_of_a_snapshot_is_found_by_name(selection: Selection, tmp_path: Path) -> None:
+    assert selection.provider("btrfs").name == "btrfs"
