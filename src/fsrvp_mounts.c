@@ -41,18 +41,20 @@ static uint32_t unescape(char *text, size_t size)
 static fsrvp_span read_field(line_reader *in)
 {
     fsrvp_span field = {(uint32_t)in->offset, 0};
-    char *start = in->text + in->offset;
-    size_t left = in->size - in->offset;
-    char *space = left == 0 ? NULL : memchr(start, ' ', left);
-    size_t size = space == NULL ? left : (size_t)(space - start);
 
-    if (in->offset > in->size || in->failed) {
+    if (in->failed || in->offset > in->size) {
         in->failed = true;
         return field;
     }
+    if (in->offset < in->size) {
+        const char *start = in->text + in->offset;
+        size_t left = in->size - in->offset;
+        const char *space = memchr(start, ' ', left);
+
+        field.size = (uint32_t)(space == NULL ? left : (size_t)(space - start));
+    }
     /* Past the end by one means that there is no further field. */
-    in->offset += size + 1;
-    field.size = (uint32_t)size;
+    in->offset += (size_t)field.size + 1;
     return field;
 }
 
