@@ -1,0 +1,57 @@
+"""How many sets and shares there may be. The document knows no limits; a server needs them."""
+
+from __future__ import annotations
+
+from fsrvpd.core import messages as m
+from fsrvpd.protocol.hresult import HResult
+from fsrvpd.protocol.model import Status
+from tests.unit.protocol.driver import Client, Server
+
+TOO_MANY_SETS = HResult.VSS_E_MAXIMUM_NUMBER_OF_SNAPSHOTS_REACHED
+TOO_MANY_SHARES = HResult.VSS_E_MAXIMUM_NUMBER_OF_VOLUMES_REACHED
+
+
+def test_a_client_may_have_so_many_sets() -> None:
+    server = Server(max_sets_per_client=2)
+    client = Client(server)
+    client.reach(Status.RECOVERED)
+    client.reach(Status.RECOVERED)
+    client.set_context()
+    before = server.state()
+    assert client.start() == m.GuidResponse(TOO_MANY_SETS)
+    assert server.state() == before
+    Client(server, "10.0.0.2").reach(Status.RECOVERED)
+    assert client.delete() == HResult.ZERO
+    assert client.start().result == HResult.ZERO
+
+
+def test_the_server_may_have_so_many_sets() -> None:
+    server = Server(max_sets=2)
+    for number in (1, 2):
+        Client(server, f"10.0.0.{number}").reach(Status.RECOVERED)
+    client = Client(server, "10.0.0.3")
+    client.set_context()
+    assert client.start().result == TOO_MANY_SETS
+
+
+def test_what_cannot_be_removed_counts() -> None:
+    """Else a client could fill a disk by aborting what will not go."""
+    for limit in ("max_sets", "max_sets_per_client"):
+        client = Client(Server(**{limit: 1})).reach(Status.COMMITTED)
+        client.send(m.AbortShadowCopySet(client.set_id))
+        client.server.fail(HResult.VSS_E_PROVIDER_VETO)
+        client.set_context()
+        assert client.start().result == TOO_MANY_SETS
+        client.server.pass_time(60)
+        client.server.finish()
+        assert client.start().result == HResult.ZERO
+
+
+def test_a_set_holds_64_shares(client: Client) -> None:
+    client.reach(Status.STARTED)
+    for number in range(64):
+        assert client.add(f"share{number}").result == HResult.ZERO
+    before = client.server.state()
+    assert client.add("one too many").result == TOO_MANY_SHARES
+    assert client.server.state() == before
+    assert client.prepare() == client.commit() == client.expose() == HResult.ZERO
