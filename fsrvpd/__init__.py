@@ -1,1 +1,3 @@
 """fsrvpd: a File Server Remote VSS agent (MS-FSRVP) beside Samba."""
+
+__version__ = "0.1.0"

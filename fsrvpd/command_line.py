@@ -1,0 +1,54 @@
+"""What all our commands share: Samba's own options, and where a running daemon listens."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from fsrvpd import __version__, core
+from fsrvpd.errors import ConfigError
+from samba_hooks.registry import RegistryClient
+
+STATE_FOLDER = "fsrvpd"  # below Samba's state directory
+CONTROL_SOCKET = "control.socket"
+
+
+def add_samba_arguments(parser: argparse.ArgumentParser) -> None:
+    """-s, -d, --option and -V, as every program of Samba has them."""
+    parser.add_argument(
+        "-s", "--configfile", metavar="FILE", help="smb.conf to use, not the one of Samba's build"
+    )
+    parser.add_argument(
+        "-d", "--debuglevel", type=int, metavar="LEVEL", help="log level, 0 to 10, over smb.conf's"
+    )
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a global option of smb.conf",
+    )
+    parser.add_argument(
+        "-V", "--version", action="version", version=f"%(prog)s {__version__} ({core.describe()})"
+    )
+
+
+def state_folder(state_directory: str) -> str:
+    """Where our own state lies, given Samba's."""
+    return os.path.join(state_directory, STATE_FOLDER)
+
+
+def control_socket(state_directory: str) -> str:
+    return os.path.join(state_folder(state_directory), CONTROL_SOCKET)
+
+
+def open_registry(arguments: argparse.Namespace) -> RegistryClient:
+    """Samba's configuration as the command line wants it. Raises: ConfigError."""
+    return RegistryClient(arguments.configfile, [_pair(text) for text in arguments.option])
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise ConfigError(f"--option={text}: want NAME=VALUE")
+    return name.strip(), value.strip()

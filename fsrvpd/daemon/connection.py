@@ -1,0 +1,185 @@
+"""One opened pipe: smbd's introduction, then message mode, association and calls.
+
+Nothing of a request is looked at before its caller has been authorised: an unauthorised
+one gets E_ACCESSDENIED for every method, its stub unread.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from typing import Callable, Optional, Protocol
+
+from fsrvpd.core.messages import Opnum, Request, Response
+from fsrvpd.core.ndr import Malformed, decode_request
+from fsrvpd.daemon.logs import NOTICE
+from fsrvpd.daemon.loop import READABLE, WRITABLE, Loop
+from fsrvpd.daemon.service import Pending
+from fsrvpd.protocol.access import refusal
+from fsrvpd.protocol.hresult import HResult
+from fsrvpd.protocol.ports import Caller
+from fsrvpd.rpc.association import Association
+from fsrvpd.rpc.association import Call as RpcCall
+from samba_hooks import npa
+from samba_hooks.message_mode import MessageFraming
+
+log = logging.getLogger("fsrvpd.pipe")
+
+RECEIVE = 65536 + 2  # bytes: one whole message at a time
+MAX_UNSENT = 1 << 20  # bytes that wait for a client which does not read; then it is dropped
+RPC_X_BAD_STUB_DATA = 0x000006F7  # the fault status for a stub that cannot be read
+NOBODY = Caller("-", "-", "", frozenset(), 0, -1, True)
+
+
+class Host(Protocol):
+    """What a connection needs of the server behind it."""
+
+    require_integrity: bool
+
+    def take(self, pending: Pending, request: Request) -> None:
+        """An authorised call."""
+
+    def refuse(self, pending: Pending, result: int, reason: str) -> None:
+        """A call to be answered with nothing but a result."""
+
+    def introduced(self, server_address: str) -> None:
+        """The client reached this server by this address."""
+
+    def closed(self, connection: PipeConnection) -> None:
+        """The connection is gone."""
+
+
+class PipeConnection:
+    """Fulfils `service.Peer`."""
+
+    def __init__(
+        self, loop: Loop, host: Host, connected: socket.socket, association_group: int
+    ) -> None:
+        self.caller = NOBODY
+        self.opened = time.monotonic()
+        self.introduced = False
+        self._loop = loop
+        self._host = host
+        self._socket = connected
+        self._association = Association(association_group)
+        self._framing = MessageFraming()
+        self._introduction = b""
+        self._refusal: Optional[str] = None
+        self._unsent = b""
+        self._receive: Callable[[bytes], None] = self._take_introduction
+        loop.add(connected.fileno(), READABLE, self._on_ready)
+
+    def answer(self, reference: RpcCall, response: Response) -> None:
+        """Send the response to a call of this connection; a closed one ignores it."""
+        if self._socket.fileno() < 0:
+            return
+        self._association.answer(reference, response)
+        self._send_outgoing()
+
+    def close(self, reason: str) -> None:
+        if self._socket.fileno() < 0:
+            return
+        log.debug("pipe of %s closed: %s", self.caller.address, reason)
+        self._loop.remove(self._socket.fileno())
+        self._socket.close()
+        self._host.closed(self)
+
+    def _on_ready(self, events: int) -> None:
+        if events & WRITABLE:
+            self._send(b"")
+        if events & ~WRITABLE and self._socket.fileno() >= 0:
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(RECEIVE)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self.close(error.strerror or "broken")
+            return
+        if data:
+            self._receive(data)
+        else:
+            self.close("the client hung up")
+
+    def _take_introduction(self, data: bytes) -> None:
+        """named_pipe_auth: who is calling."""
+        self._introduction += data
+        try:
+            if len(self._introduction) < npa.LENGTH_SIZE:
+                return
+            size = npa.request_size(self._introduction)
+            if len(self._introduction) < size:
+                return
+            request = npa.parse_request(self._introduction[:size])
+        except npa.UnknownLevel as error:
+            log.error("%s", error)
+            self._send(npa.reply(error.level, npa.STATUS_INVALID_LEVEL))
+            self.close("named_pipe_auth level unknown")
+            return
+        except npa.NpaError as error:
+            log.log(NOTICE, "a connection was refused: %s", error)
+            self.close("not introduced by smbd")
+            return
+        rest, self._introduction = self._introduction[size:], b""
+        self._meet(request)
+        if rest:
+            self._take_messages(rest)
+
+    def _meet(self, request: npa.PipeRequest) -> None:
+        self.caller = request.caller
+        self.introduced = True
+        self._refusal = refusal(request.caller)
+        self._host.introduced(request.server_address)
+        self._receive = self._take_messages
+        self._send(npa.reply(request.level))
+
+    def _take_messages(self, data: bytes) -> None:
+        for message in self._framing.feed(data):
+            for call in self._association.receive(message):
+                self._take_call(call)
+        self._send_outgoing()
+
+    def _take_call(self, call: RpcCall) -> None:
+        pending = Pending(self, call, Opnum(call.opnum), time.monotonic())
+        if self._refusal is not None:
+            self._host.refuse(pending, HResult.E_ACCESSDENIED, self._refusal)
+            return
+        if self._host.require_integrity:
+            why = "the call is not signed (fsrvpd:require rpc integrity)"
+            self._host.refuse(pending, HResult.E_ACCESSDENIED, why)
+            return
+        try:
+            request = decode_request(call.opnum, call.stub, call.syntax, call.big_endian)
+        except Malformed as error:
+            log.log(NOTICE, "%s of %s: %s", pending.opnum.name, self.caller.address, error)
+            self._association.fault(call, RPC_X_BAD_STUB_DATA)
+            return
+        self._host.take(pending, request)
+
+    def _send_outgoing(self) -> None:
+        messages = self._association.outgoing()
+        if messages:
+            self._send(b"".join(map(MessageFraming.encode, messages)))
+        if self._association.closed and not self._unsent:
+            self.close(self._association.close_reason)
+
+    def _send(self, data: bytes) -> None:
+        """Send, and keep what the socket does not take now."""
+        data = self._unsent + data
+        was_waiting = bool(self._unsent)
+        try:
+            sent = self._socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            self.close(error.strerror or "broken")
+            return
+        self._unsent = data[sent:]
+        if len(self._unsent) > MAX_UNSENT:
+            self.close("the client does not read its answers")
+        elif bool(self._unsent) != was_waiting:
+            events = READABLE | WRITABLE if self._unsent else READABLE
+            self._loop.change(self._socket.fileno(), events)

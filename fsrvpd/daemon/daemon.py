@@ -1,0 +1,101 @@
+"""Everything that runs, and the order in which it begins and ends."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+
+from fsrvpd.command_line import control_socket, state_folder
+from fsrvpd.core.live_mounts import LiveMounts
+from fsrvpd.core.messages import Guid
+from fsrvpd.daemon.control import ControlSocket
+from fsrvpd.daemon.handlers import Handlers
+from fsrvpd.daemon.jobs import JobRunner
+from fsrvpd.daemon.loop import Loop
+from fsrvpd.daemon.options import DaemonSettings
+from fsrvpd.daemon.process import PidFile
+from fsrvpd.daemon.server import PipeServer
+from fsrvpd.daemon.service import Service
+from fsrvpd.daemon.shares import ShareFinder
+from fsrvpd.protocol.actions import Job, Outcome
+from fsrvpd.protocol.agent import Agent
+from fsrvpd.providers.selection import standard
+from fsrvpd.store.sqlite import SqliteStore
+from fsrvpd.volumes import Volumes
+from samba_hooks.configuration import SambaConfiguration
+from samba_hooks.registry import RegistryClient
+
+STATE_FILE = "state.sqlite3"
+PID_FILE = "fsrvpd.pid"
+JOBS_END = 10.0  # s that running jobs have when the daemon ends
+
+
+def new_guid() -> Guid:
+    return uuid.uuid4().bytes_le
+
+
+class Daemon:
+    """One agent on one configuration. Raises: FsrvpdError when it cannot begin.
+
+    What the last life left unfinished begins to be undone before the pipe is served.
+    """
+
+    def __init__(
+        self, registry: RegistryClient, configuration: SambaConfiguration, settings: DaemonSettings
+    ) -> None:
+        folder = state_folder(configuration.state_directory)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        self.pid_file = PidFile(os.path.join(configuration.pid_directory, PID_FILE))
+        self.loop = Loop()
+        self.store = SqliteStore(os.path.join(folder, STATE_FILE))
+        self._running_jobs = 0
+        mounts = LiveMounts()
+        selection = standard(mounts)
+        volumes = Volumes(selection, mounts)
+        self.runner = JobRunner(selection, registry, self._job_done)
+        names = (configuration.netbios_name, *configuration.netbios_aliases, *settings.host_names)
+        finder = ShareFinder(registry, volumes, names, configuration.realm)
+        agent = Agent(settings.agent, new_guid, time.time, finder.own_names)
+        self.service = Service(agent, self.store, self._submit)
+        self.service.restore()
+        self.service.flush()
+        self.server = PipeServer(
+            self.loop,
+            self.service,
+            finder,
+            configuration.ncalrpc_dir,
+            settings.require_rpc_integrity,
+        )
+        handlers = Handlers(self.service, self.server, finder, configuration.samba_version)
+        path = control_socket(configuration.state_directory)
+        self.control = ControlSocket(self.loop, path, handlers.by_name())
+
+    def run(self) -> None:
+        """Serve until the loop is stopped."""
+        self.loop.run(self.service.deadline, self.service.flush)
+
+    def close(self) -> None:
+        """Hang up, let running jobs end and be written down, and go."""
+        self.control.close()
+        self.server.close()
+        limit = time.monotonic() + JOBS_END
+        while self._running_jobs and time.monotonic() < limit:
+            self.loop.turn(0.1)
+            self.service.flush()
+        self.runner.close()
+        self.store.close()
+        self.loop.close()
+        self.pid_file.remove()
+
+    def _submit(self, job: Job) -> None:
+        self._running_jobs += 1
+        self.runner.submit(job)
+
+    def _job_done(self, job: Job, outcome: Outcome) -> None:
+        """Called in a worker's thread; the rest happens in the loop's."""
+        self.loop.ring(lambda: self._take_outcome(job, outcome))
+
+    def _take_outcome(self, job: Job, outcome: Outcome) -> None:
+        self._running_jobs -= 1
+        self.service.finished(job, outcome)

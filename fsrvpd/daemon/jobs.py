@@ -1,0 +1,162 @@
+"""The jobs of the agent, carried out in worker threads by providers and registry.
+
+Every job is all or nothing as far as the world allows; its end, whatever it is, is
+reported exactly once.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable, Optional, Sequence, TypeVar, Union
+
+from fsrvpd.errors import FsrvpdError
+from fsrvpd.protocol.actions import (
+    Commit,
+    Expose,
+    Failed,
+    Job,
+    Outcome,
+    Prepare,
+    Remove,
+    Seal,
+    Succeeded,
+)
+from fsrvpd.protocol.hresult import HResult
+from fsrvpd.protocol.outcome import hresult_of
+from fsrvpd.protocol.ports import ShareRegistry, Snapshot, SnapshotRequest
+from fsrvpd.providers.selection import Selection
+
+log = logging.getLogger("fsrvpd.jobs")
+T = TypeVar("T")
+WORKERS = 32  # a job that hangs on its storage holds one of them
+
+
+class JobRunner:
+    """Runs jobs side by side; `done` is called from the worker's thread."""
+
+    def __init__(
+        self,
+        selection: Selection,
+        registry: ShareRegistry,
+        done: Callable[[Job, Outcome], None],
+    ) -> None:
+        self._provider = selection.provider
+        self._registry = registry
+        self._done = done
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="job")
+        self._methods: dict[type, Callable[..., Succeeded]] = {
+            Prepare: self._prepare,
+            Commit: self._commit,
+            Expose: self._expose,
+            Seal: self._seal,
+            Remove: self._remove,
+        }
+
+    def submit(self, job: Job) -> None:
+        self._pool.submit(lambda: self._done(job, self.run(job)))
+
+    def run(self, job: Job) -> Outcome:
+        """Carry a job out in this thread."""
+        try:
+            return self._methods[type(job)](job)
+        except FsrvpdError as error:
+            return Failed(hresult_of(error), str(error))
+        except Exception as error:
+            log.exception("%s failed unexpectedly; please report this", type(job).__name__)
+            return Failed(HResult.FSRVP_E_WAIT_FAILED, f"{type(error).__name__}: {error}")
+
+    def close(self) -> None:
+        """Take no more jobs; those that run are not waited for."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _prepare(self, job: Prepare) -> Succeeded:
+        for failure in _failures(_side_by_side(self._prepare_one, job.requests)):
+            raise failure
+        return Succeeded()
+
+    def _prepare_one(self, request: SnapshotRequest) -> None:
+        self._provider(request.place.provider).prepare(request)
+
+    def _commit(self, job: Commit) -> Succeeded:
+        began = time.monotonic()
+        results = _side_by_side(self._take, job.requests)
+        taken = [each for each in results if not isinstance(each, FsrvpdError)]
+        for failure in _failures(results):
+            for snapshot, _ in taken:
+                self._attempt_delete(snapshot)
+            raise failure
+        moments = [moment for _, moment in taken]
+        log.info(
+            "commit set=%s snapshots=%d ms=%.1f spread_ms=%.1f",
+            job.requests[0].shadow_copy_set_id,
+            len(taken),
+            (time.monotonic() - began) * 1000,
+            (max(moments) - min(moments)) * 1000,
+        )
+        return Succeeded(tuple(snapshot for snapshot, _ in taken))
+
+    def _take(self, request: SnapshotRequest) -> tuple[Snapshot, float]:
+        """Take one snapshot; with it the moment at which that was done."""
+        provider = self._provider(request.place.provider)
+        planned = provider.plan(request)
+        provider.create(request, planned)
+        return planned, time.monotonic()
+
+    def _expose(self, job: Expose) -> Succeeded:
+        self._registry.expose(job.shares)
+        return Succeeded()
+
+    def _seal(self, job: Seal) -> Succeeded:
+        # First the share, which disconnects the writers, then what they wrote to.
+        self._registry.seal(job.names)
+        for snapshot in job.snapshots:
+            self._provider(snapshot.provider).seal(snapshot)
+        return Succeeded()
+
+    def _remove(self, job: Remove) -> Succeeded:
+        # A snapshot must not go while a share still leads to it.
+        if job.names:
+            self._registry.unexpose(job.names)
+        snapshots = job.snapshots + self._lost(job.unknown)
+        for failure in _failures([self._attempt_delete(each) for each in snapshots]):
+            raise failure
+        return Succeeded()
+
+    def _attempt_delete(self, snapshot: Snapshot) -> Optional[FsrvpdError]:
+        try:
+            self._provider(snapshot.provider).delete(snapshot)
+        except FsrvpdError as error:
+            return error
+        return None
+
+    def _lost(self, requests: list[SnapshotRequest]) -> list[Snapshot]:
+        """Snapshots that an interrupted commit may have left without our knowing where."""
+        lost: list[Snapshot] = []
+        for request in requests:
+            found = self._provider(request.place.provider).find([request.place.volume_root])
+            wanted = request.shadow_copy_id
+            lost += [each.snapshot for each in found if each.shadow_copy_id == wanted]
+        return lost
+
+
+def _side_by_side(
+    work: Callable[[SnapshotRequest], T], requests: list[SnapshotRequest]
+) -> list[Union[T, FsrvpdError]]:
+    """Work on all requests at once; results, or the failures in their places, in order."""
+
+    def attempt(request: SnapshotRequest) -> Union[T, FsrvpdError]:
+        try:
+            return work(request)
+        except FsrvpdError as error:
+            return error
+
+    if len(requests) == 1:
+        return [attempt(requests[0])]
+    with ThreadPoolExecutor(len(requests)) as pool:
+        return list(pool.map(attempt, requests))
+
+
+def _failures(results: Sequence[object]) -> list[FsrvpdError]:
+    return [each for each in results if isinstance(each, FsrvpdError)]

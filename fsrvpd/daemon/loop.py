@@ -1,0 +1,101 @@
+"""The event loop: epoll, deadlines, and a bell that other threads may ring.
+
+Bare epoll, because a request costs little more than its reading and its writing; an
+asyncio stream would cost several times that.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import time
+from collections import deque
+from typing import Callable, Optional
+
+log = logging.getLogger("fsrvpd.loop")
+
+READABLE = select.EPOLLIN
+WRITABLE = select.EPOLLOUT
+HIGH_PRIORITY = select.EPOLLPRI  # how the kernel announces a changed mount table
+LONGEST_SLEEP = 60.0  # s; a bound on what a lost wake-up could cost
+
+
+class Loop:
+    """One thread's event loop. Only `ring` and `stop` may be called from elsewhere."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._callbacks: dict[int, Callable[[int], None]] = {}
+        self._rung: deque[Callable[[], None]] = deque()
+        self._bell, self._rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._running = True
+        self.add(self._bell, READABLE, self._answer_bell)
+
+    def add(self, file: int, events: int, callback: Callable[[int], None]) -> None:
+        """Call `callback` with the events whenever the descriptor is ready for them."""
+        self._callbacks[file] = callback
+        self._epoll.register(file, events)
+
+    def change(self, file: int, events: int) -> None:
+        self._epoll.modify(file, events)
+
+    def remove(self, file: int) -> None:
+        """Forget a descriptor; to be called before it is closed."""
+        if self._callbacks.pop(file, None) is not None:
+            self._epoll.unregister(file)
+
+    def ring(self, callback: Callable[[], None]) -> None:
+        """Have the loop's thread call `callback` soon."""
+        self._rung.append(callback)
+        self._pull()
+
+    def stop(self) -> None:
+        """End `run`; safe in signal handlers."""
+        self._running = False
+        self._pull()
+
+    def _pull(self) -> None:
+        try:
+            os.write(self._rope, b"!")
+        except BlockingIOError:
+            return  # full of rings: it will wake up anyway
+
+    def run(
+        self, deadline: Callable[[], Optional[float]], after_each_turn: Callable[[], None]
+    ) -> None:
+        """Run until `stop`. `deadline` is asked for the monotonic time at which the loop
+        must turn even if nothing happens; `after_each_turn` is called whenever it did."""
+        after_each_turn()
+        while self._running:
+            self.turn(self._patience(deadline()))
+            after_each_turn()
+
+    def turn(self, patience: float) -> None:
+        """Wait once, and call what is ready."""
+        for file, events in self._epoll.poll(patience):
+            callback = self._callbacks.get(file)
+            if callback is not None:  # an earlier callback of this turn may have removed it
+                self._guarded(callback, events)
+
+    def _guarded(self, callback: Callable[[int], None], events: int) -> None:
+        """One connection's failure is no reason to drop everybody else's."""
+        try:
+            callback(events)
+        except Exception:
+            log.exception("a handler failed; please report this")
+
+    def _patience(self, deadline: Optional[float]) -> float:
+        if deadline is None:
+            return LONGEST_SLEEP
+        return min(max(deadline - time.monotonic(), 0.0), LONGEST_SLEEP)
+
+    def _answer_bell(self, events: int) -> None:
+        os.read(self._bell, 4096)
+        while self._rung:
+            self._rung.popleft()()
+
+    def close(self) -> None:
+        self._epoll.close()
+        os.close(self._bell)
+        os.close(self._rope)

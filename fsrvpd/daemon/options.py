@@ -1,0 +1,176 @@
+"""Options in smb.conf: what each means, its default, and how it is read.
+
+`GLOBAL_OPTIONS` and `SHARE_OPTIONS` are the whole list: daemon, commands and manual read
+it from here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any, Callable, Generic, Mapping, NamedTuple, TypeVar
+
+from fsrvpd.errors import ConfigError
+from fsrvpd.protocol.settings import DIALECTS, AgentSettings, Dialect
+
+T = TypeVar("T")
+BOOLEANS = {
+    **dict.fromkeys(("yes", "true", "on", "1"), True),
+    **dict.fromkeys(("no", "false", "off", "0"), False),
+}
+
+
+@dataclass(frozen=True)
+class Option(Generic[T]):
+    """`parse` turns a text into a value, and raises ValueError saying what it wants."""
+
+    name: str
+    parse: Callable[[str], T]
+    default: str
+    meaning: str
+
+    def of(self, parametric: Mapping[str, str]) -> T:
+        """The value in smb.conf, or the default. Raises: ConfigError."""
+        text = parametric.get(self.name, self.default)
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            raise ConfigError(f"smb.conf: {self.name} = {text}: {error}") from error
+
+
+def boolean(text: str) -> bool:
+    try:
+        return BOOLEANS[text.strip().lower()]
+    except KeyError:
+        raise ValueError("want yes or no") from None
+
+
+def count(text: str) -> int:
+    """A number, zero or more."""
+    if not text.strip().isdecimal():
+        raise ValueError("want a whole number, zero or more")
+    return int(text)
+
+
+def dialect(text: str) -> Dialect:
+    try:
+        return DIALECTS[text.strip().lower()]
+    except KeyError:
+        raise ValueError(f"want one of {', '.join(DIALECTS)}") from None
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Words apart by blanks or commas."""
+    return tuple(text.replace(",", " ").split())
+
+
+REQUIRE_RPC_INTEGRITY = Option(
+    "fsrvpd:require rpc integrity",
+    boolean,
+    "no",
+    "Refuse calls that are not signed at RPC level, as the document and Windows do.",
+)
+DIALECT = Option(
+    "fsrvpd:dialect",
+    dialect,
+    "current",
+    "`current` follows the document, `ws2012` Windows Server 2012 as Samba's agent and"
+    " Samba's test suite know it.",
+)
+SEQUENCE_TIMEOUT = Option(
+    "fss:sequence timeout",
+    count,
+    "0",
+    "Seconds after which an unfinished set whose client is silent is deleted, in place of"
+    " the document's 180 and 1800. 0 keeps the document's. Samba's own name.",
+)
+PARALLEL_SETS = Option(
+    "fsrvpd:parallel sets",
+    boolean,
+    "yes",
+    "Clients at different addresses may create sets at the same time; `no` is Windows'"
+    " one at a time.",
+)
+MAX_SETS = Option("fsrvpd:max sets", count, "10000", "How many shadow copy sets may exist.")
+MAX_SETS_PER_CLIENT = Option(
+    "fsrvpd:max sets per client", count, "64", "How many sets of one client address may exist."
+)
+OWNER_NAME = Option(
+    "fsrvpd:owner name",
+    str.strip,
+    "",
+    "What IsPathSupported returns: the node to connect to. Empty: the netbios name.",
+)
+ADDITIONAL_HOST_NAMES = Option(
+    "fsrvpd:additional host names",
+    words,
+    "",
+    "Names and addresses this server answers to in a UNC, besides its own.",
+)
+GLOBAL_OPTIONS: tuple[Option[Any], ...] = (
+    REQUIRE_RPC_INTEGRITY,
+    DIALECT,
+    SEQUENCE_TIMEOUT,
+    PARALLEL_SETS,
+    MAX_SETS,
+    MAX_SETS_PER_CLIENT,
+    OWNER_NAME,
+    ADDITIONAL_HOST_NAMES,
+)
+SHARE_OPTIONS: tuple[Option[Any], ...] = (
+    Option("fsrvp:enabled", boolean, "yes", "Offer the share for shadow copies."),
+    Option("fsrvp:provider", str.strip, "auto", "Force one way of taking snapshots."),
+    Option("fsrvp:keep", boolean, "no", "Keep the snapshot when its share mapping is deleted."),
+    Option(
+        "fsrvp:previous versions",
+        boolean,
+        "no",
+        "Let users list the share's snapshots, so that shadow_copy2 can show them.",
+    ),
+)
+SAMBAS_OWN = ("fss:prune stale",)  # known to Samba's agent, without meaning for ours
+
+
+class DaemonSettings(NamedTuple):
+    """All of smb.conf that concerns the daemon."""
+
+    agent: AgentSettings
+    require_rpc_integrity: bool
+    host_names: tuple[str, ...]
+
+
+def parametric(options: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Samba's options by namespace as options by full name."""
+    return {f"{kind}:{name}": text for kind, of in options.items() for name, text in of.items()}
+
+
+def read(given: Mapping[str, str], netbios_name: str) -> DaemonSettings:
+    """The settings from the parametric options of [global], by their full names.
+
+    Raises: ConfigError naming the option, its value, and what it wants instead.
+    """
+    agent = AgentSettings(
+        owner_machine_name=OWNER_NAME.of(given) or netbios_name,
+        dialect=DIALECT.of(given),
+        sequence_timeout=SEQUENCE_TIMEOUT.of(given) or None,
+        parallel_sets=PARALLEL_SETS.of(given),
+        max_sets=MAX_SETS.of(given),
+        max_sets_per_client=MAX_SETS_PER_CLIENT.of(given),
+    )
+    return DaemonSettings(agent, REQUIRE_RPC_INTEGRITY.of(given), ADDITIONAL_HOST_NAMES.of(given))
+
+
+def unknown(given: Mapping[str, str]) -> list[str]:
+    """A sentence for each option of ours in [global] that does not exist.
+
+    Options of shares may stand there as defaults for all shares.
+    """
+    known = [option.name for option in (*GLOBAL_OPTIONS, *SHARE_OPTIONS)]
+    sentences = []
+    for name in given:
+        if name in known or name in SAMBAS_OWN:
+            continue
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        sentences.append(f"{name}: there is no such option{hint}")
+    return sentences

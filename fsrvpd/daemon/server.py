@@ -1,0 +1,140 @@
+"""The pipe's server: connections come in, calls go to the agent, thieves are answered."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import logging
+import socket
+import time
+
+from fsrvpd.core.messages import (
+    AddToShadowCopySet,
+    IsPathShadowCopied,
+    IsPathSupported,
+    Request,
+)
+from fsrvpd.daemon.connection import PipeConnection
+from fsrvpd.daemon.logs import NOTICE
+from fsrvpd.daemon.loop import READABLE, Loop
+from fsrvpd.daemon.service import Pending, Service
+from fsrvpd.daemon.shares import ShareFinder
+from fsrvpd.protocol.machine import Call
+from samba_hooks.pipe import PipeError, PipeListener, PipeWatch
+
+log = logging.getLogger("fsrvpd.pipe")
+
+MAX_CONNECTIONS = 4096  # of all clients
+INTRODUCTION_PATIENCE = 10.0  # s that smbd has for its first words
+
+
+class PipeServer:
+    """Fulfils `connection.Host`."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        service: Service,
+        finder: ShareFinder,
+        ncalrpc_dir: str,
+        require_integrity: bool,
+    ) -> None:
+        self.require_integrity = require_integrity
+        self.connections: set[PipeConnection] = set()
+        self.retaken = 0  # how often the socket had to be taken back
+        self._loop = loop
+        self._service = service
+        self._finder = finder
+        self._groups = itertools.count(1)
+        self._listener = PipeListener(ncalrpc_dir)
+        self._watch = PipeWatch(self._listener)
+        loop.add(self._listener.fileno(), READABLE, self._accept)
+        loop.add(self._watch.fileno(), READABLE, self._look)
+
+    @property
+    def path(self) -> str:
+        return self._listener.path
+
+    def owns_pipe(self) -> bool:
+        return self._listener.is_ours()
+
+    def close(self) -> None:
+        self._loop.remove(self._watch.fileno())
+        self._watch.close()
+        self._loop.remove(self._listener.fileno())
+        self._listener.close()
+        for connection in list(self.connections):
+            connection.close("fsrvpd ends")
+
+    # What connections call.
+
+    def take(self, pending: Pending, request: Request) -> None:
+        peer = pending.peer
+        place = None
+        if isinstance(request, (IsPathSupported, IsPathShadowCopied, AddToShadowCopySet)):
+            place = self._finder.place(request.share_name)
+        self._service.call(Call(pending, peer.caller, pending.opnum, request, place))
+
+    def refuse(self, pending: Pending, result: int, reason: str) -> None:
+        self._service.refuse(pending, result, reason)
+
+    def introduced(self, server_address: str) -> None:
+        self._finder.is_called(server_address)
+
+    def closed(self, connection: PipeConnection) -> None:
+        self.connections.discard(connection)
+
+    # What the loop calls.
+
+    def _accept(self, events: int) -> None:
+        try:
+            connected = self._listener.accept()
+        except OSError as error:
+            # Out of descriptors: the queue stays; let those who have gone silent make room.
+            log.error("no connection taken: %s", errno.errorcode.get(error.errno or 0, error))
+            self._drop_silent()
+            return
+        if connected is not None:
+            self._adopt(connected)
+
+    def _adopt(self, connected: socket.socket) -> None:
+        if len(self.connections) >= MAX_CONNECTIONS:
+            self._drop_silent()
+        if len(self.connections) >= MAX_CONNECTIONS:
+            log.error("%d pipes are open; one more is refused", len(self.connections))
+            connected.close()
+            return
+        group = next(self._groups) & 0xFFFFFFFF or next(self._groups)
+        self.connections.add(PipeConnection(self._loop, self, connected, group))
+
+    def _drop_silent(self) -> None:
+        """Close connections that have not said who they are within their time."""
+        limit = time.monotonic() - INTRODUCTION_PATIENCE
+        for connection in [c for c in self.connections if not c.introduced and c.opened < limit]:
+            connection.close("not introduced in time")
+
+    def _look(self, events: int) -> None:
+        """Somebody touched the directory of the pipe: most likely samba-dcerpcd."""
+        while self._watch.stolen():
+            log.error(
+                "%s was taken by another program, most likely Samba's own rpcd_fsrvp"
+                " (samba-dcerpcd started it); taking it back. Run `fsrvpctl setup` to move"
+                " rpcd_fsrvp out of the way for good",
+                self._listener.path,
+            )
+            if not self._retake():
+                return
+
+    def _retake(self) -> bool:
+        self._loop.remove(self._listener.fileno())
+        try:
+            for connected in self._listener.retake():
+                self._adopt(connected)
+        except PipeError as error:
+            log.error("%s", error)
+            return False
+        finally:
+            self._loop.add(self._listener.fileno(), READABLE, self._accept)
+        self.retaken += 1
+        log.log(NOTICE, "event=pipe-retaken %s is ours again", self._listener.path)
+        return True

@@ -1,0 +1,138 @@
+"""The agent at work: its actions carried out, its calls counted and logged.
+
+Actions are collected during a turn of the loop and carried out at its end: one durable
+transaction for all that changed in it, then the answers, so that many clients share one
+sync of the disk and none is told what could still be lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from typing import Any, Callable, NamedTuple, Optional, Protocol
+
+from fsrvpd.core.messages import Opnum, Response, format_guid, refusal
+from fsrvpd.daemon.logs import CALLS, NOTICE
+from fsrvpd.errors import StoreError
+from fsrvpd.protocol.actions import Action, Answer, Event, Failed, Forget, Job, Outcome, Run, Save
+from fsrvpd.protocol.agent import Agent
+from fsrvpd.protocol.hresult import HResult, describe
+from fsrvpd.protocol.machine import Call
+from fsrvpd.protocol.ports import Caller, StateStore
+
+log = logging.getLogger("fsrvpd.agent")
+
+
+class Peer(Protocol):
+    """Where an answer goes; gone peers ignore it."""
+
+    caller: Caller
+
+    def answer(self, reference: Any, response: Response) -> None: ...
+
+
+class Pending(NamedTuple):
+    """A call under way: whose it is, what its peer knows it by, and since when."""
+
+    peer: Peer
+    reference: Any
+    opnum: Opnum
+    began: float
+
+
+class Service:
+    """Carries out what the agent asks for. One thread only."""
+
+    def __init__(self, agent: Agent, store: StateStore, submit: Callable[[Job], None]) -> None:
+        self.agent = agent
+        self.calls: Counter[str] = Counter()  # answered, by method
+        self.failures: Counter[str] = Counter()  # answered with an error, by its name
+        self._store = store
+        self._submit = submit
+        self._actions: list[Action] = []
+
+    def call(self, call: Call) -> None:
+        self._actions += self.agent.call(call, time.monotonic())
+
+    def refuse(self, pending: Pending, result: int, reason: str) -> None:
+        """Answer a call that does not reach the agent."""
+        self._actions.append(Answer(pending, refusal(pending.opnum, result), reason))
+
+    def finished(self, job: Job, outcome: Outcome) -> None:
+        self._actions += self.agent.finished(job, outcome, time.monotonic())
+
+    def restore(self) -> None:
+        """Take up the sets of the store. Raises: StoreError."""
+        self._actions += self.agent.restore(self._store.load(), time.monotonic())
+
+    def deadline(self) -> Optional[float]:
+        return self.agent.next_deadline()
+
+    def flush(self) -> None:
+        """Carry out what has been collected, and what time demands."""
+        due = self.agent.next_deadline()
+        if due is not None and due <= time.monotonic():
+            self._actions += self.agent.tick(time.monotonic())
+        while self._actions:
+            actions, self._actions = self._actions, []
+            failure = self._write(actions)
+            for action in actions:
+                self._carry_out(action, failure)
+
+    def _write(self, actions: list[Action]) -> Optional[StoreError]:
+        changes = [
+            (action.shadow_copy_set_id, action.document if isinstance(action, Save) else None)
+            for action in actions
+            if isinstance(action, (Save, Forget))
+        ]
+        if not changes:
+            return None
+        try:
+            self._store.apply(changes)
+        except StoreError as error:
+            log.error("state not written, calls are refused: %s", error)
+            return error
+        return None
+
+    def _carry_out(self, action: Action, failure: Optional[StoreError]) -> None:
+        if isinstance(action, Answer):
+            self._answer(action, failure)
+        elif isinstance(action, Run):
+            if failure is None:
+                self._submit(action.job)
+            else:  # no disk is touched without a durable intent
+                self.finished(action.job, Failed(HResult.E_UNEXPECTED, str(failure)))
+        elif isinstance(action, Event):
+            key = action.shadow_copy_set_id
+            set_id = format_guid(key) if key else "-"
+            log.log(NOTICE, "event=%s set=%s %s", action.name, set_id, action.text)
+
+    def _answer(self, answer: Answer, failure: Optional[StoreError]) -> None:
+        pending: Pending = answer.ticket
+        response, reason = answer.response, answer.reason
+        if failure is not None and response.result == HResult.ZERO:
+            response = refusal(pending.opnum, HResult.E_UNEXPECTED)
+            reason = str(failure)
+        pending.peer.answer(pending.reference, response)
+        self.calls[pending.opnum.name] += 1
+        if response.result:
+            self.failures[describe(response.result)] += 1
+        self._log_call(pending, response.result, reason)
+
+    def _log_call(self, pending: Pending, result: int, reason: str) -> None:
+        level = NOTICE if result else CALLS
+        if not log.isEnabledFor(level):
+            return
+        caller = pending.peer.caller
+        log.log(
+            level,
+            "call opnum=%d method=%s result=%s client=%s account=%r ms=%.1f%s",
+            pending.opnum,
+            pending.opnum.name,
+            f"{result:#010x}",
+            caller.address,
+            caller.account,
+            (time.monotonic() - pending.began) * 1000,
+            f" reason={reason!r}" if reason else "",
+        )
