@@ -1,0 +1,85 @@
+"""Runs in the lab: a RegistryClient whose methods the test calls through a UNIX socket."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from multiprocessing.connection import Listener
+from pathlib import Path
+from typing import Any, Optional
+
+from samba_hooks.registry import RegistryClient
+
+
+class Driver:
+    """What a test may call by name: the client's methods and those below."""
+
+    def __init__(self) -> None:
+        self.client: Optional[RegistryClient] = None
+
+    def start(self, *arguments: Any, **options: Any) -> None:
+        if self.client is not None:
+            self.client.close()
+        self.client = RegistryClient(*arguments, **options)
+
+    def worker(self) -> Optional[int]:
+        """The worker's process id in the lab, None when there is none."""
+        children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+        return int(children[0]) if children else None
+
+    def signal_worker(self, number: int) -> None:
+        worker = self.worker()
+        assert worker is not None
+        os.kill(worker, number)
+
+    def resident_kib(self) -> int:
+        pages = Path(f"/proc/{self.worker()}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGESIZE") // 1024
+
+    def repeat(self, count: int, name: str, *arguments: Any) -> float:
+        """Call a method of the client `count` times; seconds for each."""
+        method = getattr(self.client, name)
+        start = time.perf_counter()
+        for _ in range(count):
+            method(*arguments)
+        return (time.perf_counter() - start) / count
+
+    def call_later(self, name: str, *arguments: Any) -> None:
+        """Call a method of the client in a thread, unless one is at it already."""
+        if threading.active_count() == 1:
+            method = getattr(self.client, name)
+            threading.Thread(target=method, args=arguments, daemon=True).start()
+
+    def worker_waits_for_lock(self) -> bool:
+        """By the kernel's own list of those who wait."""
+        locks = Path("/proc/locks").read_text()
+        return any(f" {self.worker()} " in line for line in locks.splitlines() if "->" in line)
+
+    def call_while_killing(self, delay: float, name: str, *arguments: Any) -> None:
+        """Kill the worker `delay` seconds after a method of the client was called."""
+        worker = self.worker()
+        assert worker is not None
+        threading.Timer(delay, os.kill, [worker, signal.SIGKILL]).start()
+        getattr(self.client, name)(*arguments)
+
+
+def main() -> None:
+    driver = Driver()
+    with Listener(sys.argv[1]) as listener, listener.accept() as connection:
+        while True:
+            try:
+                name, arguments, options = connection.recv()
+            except EOFError:
+                return
+            target = driver if hasattr(driver, name) else driver.client
+            try:
+                connection.send((True, getattr(target, name)(*arguments, **options)))
+            except Exception as error:
+                connection.send((False, error))
+
+
+if __name__ == "__main__":
+    main()
