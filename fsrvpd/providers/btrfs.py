@@ -81,12 +81,12 @@ class Btrfs:
                 files.sync_file_system(root)
 
     def create(self, request: SnapshotRequest, planned: Snapshot) -> None:
-        place = request.place
+        place, name = request.place, str(ground.parsed(planned))
         with ground.opened(place.volume_root, place.volume_name, _name) as root:
             our = self._home(request, root)
-            with our, ground.recorded(our, planned, request) as name:
-                read_only = not request.writable
-                btrfs.create_snapshot(root, our.fd, str(name), read_only=read_only)
+            with our, ground.recorded(our, planned, request):
+                btrfs.create_snapshot(root, our.fd, name, read_only=not request.writable)
+                _look_into(our.fd, name, ground.below(place))
 
     def seal(self, snapshot: Snapshot) -> None:
         with self._found(snapshot) as (our, name):
@@ -116,7 +116,8 @@ class Btrfs:
         name = ground.parsed(snapshot)
         path = ground.volume_root(snapshot, depth=1)
         with ground.opened(path, snapshot.volume_name, _name) as root:
-            our = home.find(root, path)
+            with reported("look for the snapshot", snapshot.root):
+                our = home.find(root, path)
             if our is None:
                 yield None, name
                 return
@@ -156,6 +157,16 @@ class Btrfs:
             if not mount.mount_point.startswith(own + "/"):
                 return f"what is mounted at {mount.mount_point} would be missing in a snapshot"
         return None
+
+
+def _look_into(directory: int, name: str, path: str) -> None:
+    """Find the share in the snapshot, or destroy that: the share may have been moved away
+    meanwhile, or replaced by a link to elsewhere. Raises: OSError."""
+    try:
+        os.close(ground.open_below(directory, os.path.join(name, path)))
+    except OSError:
+        btrfs.destroy_subvolume(directory, name)
+        raise
 
 
 def _unwritable(root: str) -> Optional[str]:

@@ -23,8 +23,8 @@ from fsrvpd.core import files
 from fsrvpd.errors import StorageError
 from fsrvpd.providers.attributes import Inside, copy_attributes
 from fsrvpd.providers.failures import reported
+from fsrvpd.providers.ground import open_below
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NOATIME | os.O_CLOEXEC
 _ORIGINAL = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOATIME | os.O_CLOEXEC
 _COPY = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # What opening says of a file that is gone, or is not any more what it was.
@@ -40,16 +40,14 @@ class _ChangedMeanwhile(Exception):
 class Clone:
     """One run. `source`, `target` (empty) and `links` (empty, same file system as
     `target`) are open directories; `left_out` is the (st_dev, st_ino) of a directory that
-    is not to be cloned; `path` is that of the source, for messages."""
+    is not to be cloned."""
 
-    def __init__(
-        self, source: int, target: int, links: int, left_out: Tuple[int, int], path: str
-    ) -> None:
+    def __init__(self, source: int, target: int, links: int, left_out: Tuple[int, int]) -> None:
         self._source = source
         self._target = target
         self._links = links
         self._left_out = left_out
-        self._path = path
+        self._path = os.readlink(f"/proc/self/fd/{source}")  # for messages
         self._device = os.fstat(source).st_dev
         self._ahead: List[str] = []
 
@@ -66,10 +64,10 @@ class Clone:
             fd = _open_source(self._source, path)
         except _ChangedMeanwhile:
             parent, _, name = path.rpartition("/")
-            with _closing(_open(self._target, parent)) as target:
+            with _closing(open_below(self._target, parent)) as target:
                 os.rmdir(name, dir_fd=target)
             return
-        with _closing(fd) as source, _closing(_open(self._target, path)) as target:
+        with _closing(fd) as source, _closing(open_below(self._target, path)) as target:
             self._fill(path, source, target)
 
     def _fill(self, path: str, source: int, target: int) -> None:
@@ -183,21 +181,9 @@ def _exists(name: str, directory: int) -> bool:
     return True
 
 
-def _open(directory: int, path: str) -> int:
-    """A directory below an open one, reached name by name: a path may be of any length."""
-    fd = os.open(".", _DIRECTORY, dir_fd=directory)
-    for name in filter(None, path.split("/")):
-        outer = fd
-        try:
-            fd = os.open(name, _DIRECTORY, dir_fd=outer)
-        finally:
-            os.close(outer)
-    return fd
-
-
 def _open_source(directory: int, path: str) -> int:
     try:
-        return _open(directory, path)
+        return open_below(directory, path)
     except OSError as error:
         if error.errno in _CHANGED:
             raise _ChangedMeanwhile from error

@@ -26,21 +26,26 @@ from fsrvpd.providers.removal import remove_tree
 _TREE, _LINKS = "tree", "links"
 
 
-def make(directory: str, our: Home, key: str, name: SnapshotName) -> None:
+def make(root: int, path: str, our: Home, key: str, name: SnapshotName) -> None:
     """Clone a directory and show it as key/name, on the disk for good when this returns.
 
-    Raises: OSError, StorageError; `discard` then removes what there is.
+    `path` is the directory's below the volume's `root`. Raises: OSError, StorageError;
+    `discard` then removes what there is.
     """
     os.mkdir(_partial(name), 0o700, dir_fd=our.fd)
     with _open(_partial(name), our.fd) as partial:
         os.mkdir(_TREE, 0o700, dir_fd=partial)
         os.mkdir(_LINKS, 0o700, dir_fd=partial)
-        _clone(directory, our, partial)
+        source = ground.open_below(root, path)
+        try:
+            _clone(source, partial, our)
+        finally:
+            os.close(source)
         files.sync_file_system(partial)
         with _open(key, our.fd) as shown:
             os.rename(_TREE, str(name), src_dir_fd=partial, dst_dir_fd=shown)
             os.fsync(shown)
-    remove_tree(_partial(name), our.fd)
+    discard(our, name)
 
 
 def discard(our: Home, name: SnapshotName) -> None:
@@ -66,15 +71,10 @@ def delete(our: Home, key: str, name: SnapshotName) -> None:
     discard(our, name)
 
 
-def _clone(directory: str, our: Home, partial: int) -> None:
-    with _open(_TREE, partial) as tree, _open(_LINKS, partial) as links:
-        _clone_to(tree, links, directory, our)
-
-
-def _clone_to(tree: int, links: int, directory: str, our: Home) -> None:
+def _clone(source: int, partial: int, our: Home) -> None:
     home = os.fstat(our.fd)
-    with ground.directory(directory) as source:
-        Clone(source, tree, links, (home.st_dev, home.st_ino), directory).run()
+    with _open(_TREE, partial) as tree, _open(_LINKS, partial) as links:
+        Clone(source, tree, links, (home.st_dev, home.st_ino)).run()
 
 
 def _partial(name: SnapshotName) -> str:

@@ -18,6 +18,8 @@ from fsrvpd.providers.home import NAME, Home, Marked
 from fsrvpd.providers.labels import Labels
 from fsrvpd.providers.mark import Mark, SnapshotName, parse_name
 
+_WALK = home.DIRECTORY | os.O_NOATIME
+
 
 @contextmanager
 def directory(path: str) -> Iterator[int]:
@@ -28,6 +30,19 @@ def directory(path: str) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
+
+
+def open_below(directory: int, path: str) -> int:
+    """A directory below an open one, reached name by name and through no symbolic link: a
+    path may be of any length, and what users do to it meanwhile leads nowhere else."""
+    fd = os.open(".", _WALK, dir_fd=directory)
+    for name in filter(None, path.split("/")):
+        outer = fd
+        try:
+            fd = os.open(name, _WALK, dir_fd=outer)
+        finally:
+            os.close(outer)
+    return fd
 
 
 @contextmanager
@@ -61,20 +76,20 @@ def _nothing() -> None:
 @contextmanager
 def recorded(
     our: Home, planned: Snapshot, request: SnapshotRequest, undo: Callable[[], None] = _nothing
-) -> Iterator[SnapshotName]:
+) -> Iterator[None]:
     """The mark put down, for the time in which the snapshot is taken.
 
     On failure `undo` is called and the mark goes; when that fails too, the mark stays, so
     that what is left is known to be ours.
     """
-    name = parsed(planned)
-    our.put_mark(name.label, mark_of(request))
+    label = parsed(planned).label
+    our.put_mark(label, mark_of(request))
     try:
         with reported("take the snapshot", planned.root):
-            yield name
+            yield
     except BaseException:
         undo()
-        our.drop_mark(name.label)
+        our.drop_mark(label)
         raise
 
 

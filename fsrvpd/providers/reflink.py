@@ -98,7 +98,7 @@ class Reflink:
                 copies.discard(our, name)
 
             with our, ground.recorded(our, planned, request, undo):
-                copies.make(place.directory, our, _key(place), name)
+                copies.make(root, ground.below(place), our, _key(place), name)
 
     def seal(self, snapshot: Snapshot) -> None:
         """What clients wrote into it is made durable. Nothing more can be done: see above."""
@@ -129,7 +129,8 @@ class Reflink:
         name = ground.parsed(snapshot)
         path = ground.volume_root(snapshot, depth=2)
         with ground.opened(path, snapshot.volume_name, _name) as root:
-            our = home.find(root, path)
+            with reported("look for the snapshot", snapshot.root):
+                our = home.find(root, path)
             if our is None:
                 yield None, name
                 return

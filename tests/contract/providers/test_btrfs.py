@@ -108,31 +108,6 @@ def test_a_directory_that_is_no_snapshot_is_not_deleted(btrfs: Bed) -> None:
     assert os.path.isdir(snapshot.root)
 
 
-def test_unwritten_data_is_in_it(btrfs: Bed) -> None:
-    with (btrfs.directory / "open").open("wb", buffering=0) as file:
-        file.write(b"x" * 1_000_000)
-        planned = btrfs.provider.plan(btrfs.request())
-        request = btrfs.request()
-        planned = btrfs.provider.plan(request)
-        btrfs.provider.create(request, planned)
-        file.write(b"y")
-    assert (Path(planned.share_path) / "open").read_bytes() == b"x" * 1_000_000
-
-
-def test_what_a_power_cut_leaves_is_known_as_ours(btrfs: Bed) -> None:
-    """The disk as it is right after `create`, with nothing synced by anybody."""
-    request = btrfs.request()
-    planned = btrfs.provider.plan(request)
-    btrfs.provider.create(request, planned)
-    image, twin = btrfs.volume.with_suffix(".img"), btrfs.volume.with_name("twin.img")
-    run("cp", "--sparse=always", image, twin)
-    unmount(btrfs.volume)
-    run("mount", "-o", "loop", twin, btrfs.volume)
-    (found,) = btrfs.found()
-    assert found.snapshot == planned
-    assert os.path.isdir(planned.share_path)
-
-
 def test_a_full_disk_fails_it_and_leaves_nothing(btrfs: Bed) -> None:
     exhaust(btrfs.directory)
     with pytest.raises(StorageError) as caught:

@@ -80,6 +80,54 @@ def test_delete_leaves_nothing_and_may_be_repeated(bed: Bed) -> None:
     assert bed.found() == []
 
 
+def test_data_that_was_not_yet_written_back_is_in_it(bed: Bed) -> None:
+    content = b"x" * 1_000_000
+    with (bed.directory / "open").open("wb", buffering=0) as file:
+        file.write(content)
+        request = bed.request()
+        planned = bed.provider.plan(request)
+        bed.provider.create(request, planned)
+        file.write(b"y")
+    assert (Path(planned.share_path) / "open").read_bytes() == content
+
+
+def cut_power(bed: Bed) -> None:
+    """The volume becomes what is on its disk now, with nothing synced by anybody."""
+    image, twin = bed.volume.with_suffix(".img"), bed.volume.with_name("twin.img")
+    run("cp", "--sparse=always", image, twin)
+    unmount(bed.volume)
+    run("mount", "-o", "loop", twin, bed.volume)
+
+
+def test_it_survives_a_power_cut(bed: Bed) -> None:
+    (bed.directory / "file").write_text("content")
+    request = bed.request()
+    planned = bed.provider.plan(request)
+    bed.provider.create(request, planned)
+    cut_power(bed)
+    (found,) = bed.found()
+    assert found.snapshot == planned
+    assert (Path(planned.share_path) / "file").read_text() == "content"
+
+
+def test_what_was_recovered_survives_a_power_cut(bed: Bed) -> None:
+    snapshot = bed.take(bed.request(writable=True))
+    (Path(snapshot.share_path) / "file").write_text("recovered")
+    bed.provider.seal(snapshot)
+    cut_power(bed)
+    assert (Path(snapshot.share_path) / "file").read_text() == "recovered"
+
+
+def test_deleted_or_marked_after_a_power_cut(bed: Bed) -> None:
+    """Never there without its mark, so that it can be deleted again."""
+    snapshot = bed.take()
+    bed.provider.delete(snapshot)
+    cut_power(bed)
+    for found in bed.found():
+        bed.provider.delete(found.snapshot)
+    assert bed.left_over() == []
+
+
 def test_sealing_what_is_gone_is_an_error(bed: Bed) -> None:
     snapshot = bed.take()
     bed.provider.delete(snapshot)
@@ -266,6 +314,22 @@ def test_nothing_is_concluded_from_a_volume_that_is_not_there(bed: Bed) -> None:
     with pytest.raises(StorageError):
         bed.provider.delete(snapshot)
     unmount(bed.volume)
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_directory_replaced_by_a_link_is_not_followed(
+    bed: Bed, tmp_path: Path, level: int
+) -> None:
+    """The share or the directory around it, after it was placed."""
+    (tmp_path / bed.directory.name).mkdir()
+    request = bed.request()
+    planned = bed.provider.plan(request)
+    replaced = [bed.directory, bed.directory.parent][level]
+    replaced.rename(bed.volume / "away")
+    replaced.symlink_to(tmp_path)
+    with pytest.raises(StorageError):
+        bed.provider.create(request, planned)
+    assert bed.left_over() == []
 
 
 def test_a_failed_one_leaves_nothing(bed: Bed) -> None:
