@@ -79,34 +79,6 @@ void fsrvp_write_align(fsrvp_writer *out, size_t boundary)
     }
 }
 
-uint16_t fsrvp_load_u16(const uint8_t *from, bool big_endian)
-{
-    uint32_t first = from[0];
-    uint32_t second = from[1];
-
-    return (uint16_t)(big_endian ? first << 8 | second : second << 8 | first);
-}
-
-uint32_t fsrvp_load_u32(const uint8_t *from, bool big_endian)
-{
-    uint32_t first = fsrvp_load_u16(from, big_endian);
-    uint32_t second = fsrvp_load_u16(from + 2, big_endian);
-
-    return big_endian ? first << 16 | second : second << 16 | first;
-}
-
-void fsrvp_store_u16(uint8_t *to, uint16_t value, bool big_endian)
-{
-    to[big_endian ? 0 : 1] = (uint8_t)(value >> 8);
-    to[big_endian ? 1 : 0] = (uint8_t)(value & 0xff);
-}
-
-void fsrvp_store_u32(uint8_t *to, uint32_t value, bool big_endian)
-{
-    fsrvp_store_u16(to + (big_endian ? 0 : 2), (uint16_t)(value >> 16), big_endian);
-    fsrvp_store_u16(to + (big_endian ? 2 : 0), (uint16_t)(value & 0xffff), big_endian);
-}
-
 static bool big_endian(uint32_t flags)
 {
     return (flags & FSRVP_BIG_ENDIAN) != 0;

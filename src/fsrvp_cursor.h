@@ -55,10 +55,33 @@ void fsrvp_write_u16(fsrvp_writer *out, uint16_t value);
 void fsrvp_write_u32(fsrvp_writer *out, uint32_t value);
 void fsrvp_write_u64(fsrvp_writer *out, uint64_t value);
 
-/* One number at a place that the caller knows to hold it. */
-uint16_t fsrvp_load_u16(const uint8_t *from, bool big_endian);
-uint32_t fsrvp_load_u32(const uint8_t *from, bool big_endian);
-void fsrvp_store_u16(uint8_t *to, uint16_t value, bool big_endian);
-void fsrvp_store_u32(uint8_t *to, uint32_t value, bool big_endian);
+/* One number at a place that the caller knows to hold it; inline for the loops over text. */
+static inline uint16_t fsrvp_load_u16(const uint8_t *from, bool big_endian)
+{
+    uint32_t first = from[0];
+    uint32_t second = from[1];
+
+    return (uint16_t)(big_endian ? first << 8 | second : second << 8 | first);
+}
+
+static inline uint32_t fsrvp_load_u32(const uint8_t *from, bool big_endian)
+{
+    uint32_t first = fsrvp_load_u16(from, big_endian);
+    uint32_t second = fsrvp_load_u16(from + 2, big_endian);
+
+    return big_endian ? first << 16 | second : second << 16 | first;
+}
+
+static inline void fsrvp_store_u16(uint8_t *to, uint16_t value, bool big_endian)
+{
+    to[big_endian ? 0 : 1] = (uint8_t)(value >> 8);
+    to[big_endian ? 1 : 0] = (uint8_t)(value & 0xff);
+}
+
+static inline void fsrvp_store_u32(uint8_t *to, uint32_t value, bool big_endian)
+{
+    fsrvp_store_u16(to + (big_endian ? 0 : 2), (uint16_t)(value >> 16), big_endian);
+    fsrvp_store_u16(to + (big_endian ? 2 : 0), (uint16_t)(value & 0xffff), big_endian);
+}
 
 #endif

@@ -144,7 +144,7 @@ void fsrvp_ndr_write_string(fsrvp_writer *out, fsrvp_text text)
     write_wide(out, (uint32_t)units + 1);
     write_wide(out, 0);
     write_wide(out, (uint32_t)units + 1);
-    fsrvp_utf8_to_utf16(out, text.utf8, text.size);
+    fsrvp_utf8_to_utf16(out, text.utf8, text.size, (size_t)units);
     fsrvp_write_u16(out, 0);
 }
 

@@ -29,45 +29,54 @@ static size_t put_utf8(char *to, uint32_t code)
     return 4;
 }
 
+/* The code point that begins at `units`; a negative error when it has no meaning. */
+static int32_t get_utf16(const uint8_t *units, size_t left, bool big_endian)
+{
+    uint32_t code = fsrvp_load_u16(units, big_endian);
+    uint32_t low;
+
+    if (code == 0) {
+        return FSRVP_EMBEDDED_NUL;
+    }
+    if (IS_LOW_SURROGATE(code) || (IS_HIGH_SURROGATE(code) && left < 2)) {
+        return FSRVP_BAD_UTF16;
+    }
+    if (!IS_HIGH_SURROGATE(code)) {
+        return (int32_t)code;
+    }
+    low = fsrvp_load_u16(units + 2, big_endian);
+    if (!IS_LOW_SURROGATE(low)) {
+        return FSRVP_BAD_UTF16;
+    }
+    return (int32_t)(0x10000 + ((code & 0x3ff) << 10) + (low & 0x3ff));
+}
+
 size_t fsrvp_utf16_to_utf8(fsrvp_reader *in, size_t units, char *utf8)
 {
+    bool big_endian = (in->flags & FSRVP_BIG_ENDIAN) != 0;
+    const uint8_t *text = fsrvp_read_bytes(in, 2 * units);
     size_t written = 0;
 
-    while (units > 0 && in->error == FSRVP_OK) {
-        uint32_t code = fsrvp_read_u16(in);
+    for (size_t i = 0; text != NULL && i < units;) {
+        int32_t code = get_utf16(text + 2 * i, units - i, big_endian);
 
-        units--;
-        if (IS_HIGH_SURROGATE(code) && units > 0) {
-            uint32_t low = fsrvp_read_u16(in);
-
-            units--;
-            if (!IS_LOW_SURROGATE(low)) {
-                fsrvp_read_fail(in, FSRVP_BAD_UTF16);
-            }
-            code = 0x10000 + ((code & 0x3ff) << 10) + (low & 0x3ff);
-        } else if (IS_HIGH_SURROGATE(code) || IS_LOW_SURROGATE(code)) {
-            fsrvp_read_fail(in, FSRVP_BAD_UTF16);
-        } else if (code == 0) {
-            fsrvp_read_fail(in, FSRVP_EMBEDDED_NUL);
+        if (code < 0) {
+            fsrvp_read_fail(in, code);
+            return 0;
         }
-        written += in->error == FSRVP_OK ? put_utf8(utf8 + written, code) : 0;
+        written += put_utf8(utf8 + written, (uint32_t)code);
+        i += code < 0x10000 ? 1 : 2;
     }
     return written;
 }
 
-/* The code point at the start of `text` and the bytes that it takes; 0 bytes when it is not
- * valid. `left` is at least 1. */
-static size_t get_utf8(const char *text, size_t left, uint32_t *code)
+/* As get_utf8, for what takes more than one byte. */
+static size_t get_long_utf8(const char *text, size_t left, uint32_t *code)
 {
     static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
     uint8_t lead = (uint8_t)text[0];
-    size_t more;
+    size_t more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
 
-    if (lead < 0x80) {
-        *code = lead;
-        return lead == 0 ? 0 : 1;
-    }
-    more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
     if (lead < 0xc0 || lead >= 0xf8 || more >= left) {
         return 0;
     }
@@ -84,9 +93,20 @@ static size_t get_utf8(const char *text, size_t left, uint32_t *code)
     return more + 1;
 }
 
+/* The code point at the start of `text` and the bytes that it takes; 0 bytes when it is not
+ * valid. `left` is at least 1. */
+static inline size_t get_utf8(const char *text, size_t left, uint32_t *code)
+{
+    *code = (uint8_t)text[0];
+    if (*code < 0x80) {
+        return *code == 0 ? 0 : 1;
+    }
+    return get_long_utf8(text, left, code);
+}
+
 int fsrvp_utf16_units(const char *utf8, size_t size)
 {
-    int units = 0;
+    size_t units = 0;
 
     for (size_t offset = 0; offset < size;) {
         uint32_t code = 0;
@@ -95,31 +115,31 @@ int fsrvp_utf16_units(const char *utf8, size_t size)
         if (taken == 0) {
             return FSRVP_BAD_UTF8;
         }
+        units += code < 0x10000 ? 1 : 2;
         if (units > FSRVP_STRING_MAX) {
             return FSRVP_STRING_TOO_LONG;
         }
-        units += code < 0x10000 ? 1 : 2;
         offset += taken;
     }
-    return units > FSRVP_STRING_MAX ? FSRVP_STRING_TOO_LONG : units;
+    return (int)units;
 }
 
-void fsrvp_utf8_to_utf16(fsrvp_writer *out, const char *utf8, size_t size)
+void fsrvp_utf8_to_utf16(fsrvp_writer *out, const char *utf8, size_t size, size_t units)
 {
-    for (size_t offset = 0; offset < size && out->error == FSRVP_OK;) {
-        uint32_t code = 0;
-        size_t taken = get_utf8(utf8 + offset, size - offset, &code);
+    bool big_endian = (out->flags & FSRVP_BIG_ENDIAN) != 0;
+    uint8_t *to = fsrvp_write_bytes(out, 2 * units);
 
-        if (taken == 0) {
-            fsrvp_write_fail(out, FSRVP_BAD_UTF8);
-            return;
-        }
+    for (size_t offset = 0; to != NULL && offset < size;) {
+        uint32_t code = 0;
+
+        offset += get_utf8(utf8 + offset, size - offset, &code);
         if (code < 0x10000) {
-            fsrvp_write_u16(out, (uint16_t)code);
+            fsrvp_store_u16(to, (uint16_t)code, big_endian);
+            to += 2;
         } else {
-            fsrvp_write_u16(out, (uint16_t)(0xd800 | (code - 0x10000) >> 10));
-            fsrvp_write_u16(out, (uint16_t)(0xdc00 | ((code - 0x10000) & 0x3ff)));
+            fsrvp_store_u16(to, (uint16_t)(0xd800 | (code - 0x10000) >> 10), big_endian);
+            fsrvp_store_u16(to + 2, (uint16_t)(0xdc00 | ((code - 0x10000) & 0x3ff)), big_endian);
+            to += 4;
         }
-        offset += taken;
     }
 }

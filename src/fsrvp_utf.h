@@ -11,7 +11,7 @@ size_t fsrvp_utf16_to_utf8(fsrvp_reader *in, size_t units, char *utf8);
 /* How many UTF-16 code units a UTF-8 text becomes, or FSRVP_BAD_UTF8. */
 int fsrvp_utf16_units(const char *utf8, size_t size);
 
-/* Writes a text that fsrvp_utf16_units has approved. */
-void fsrvp_utf8_to_utf16(fsrvp_writer *out, const char *utf8, size_t size);
+/* Writes a text of which fsrvp_utf16_units has said that it becomes so many units. */
+void fsrvp_utf8_to_utf16(fsrvp_writer *out, const char *utf8, size_t size, size_t units);
 
 #endif
