@@ -91,6 +91,13 @@ PARALLEL_SETS = Option(
     "Clients at different addresses may create sets at the same time; `no` is Windows'"
     " one at a time.",
 )
+SHARED_VOLUMES = Option(
+    "fsrvpd:shared volumes",
+    boolean,
+    "no",
+    "Map several shares of one volume onto one snapshot; `no` refuses the second share of a"
+    " volume in a set, as the document says.",
+)
 MAX_SETS = Option("fsrvpd:max sets", count, "10000", "How many shadow copy sets may exist.")
 MAX_SETS_PER_CLIENT = Option(
     "fsrvpd:max sets per client", count, "64", "How many sets of one client address may exist."
@@ -112,6 +119,7 @@ GLOBAL_OPTIONS: tuple[Option[Any], ...] = (
     DIALECT,
     SEQUENCE_TIMEOUT,
     PARALLEL_SETS,
+    SHARED_VOLUMES,
     MAX_SETS,
     MAX_SETS_PER_CLIENT,
     OWNER_NAME,
@@ -154,6 +162,7 @@ def read(given: Mapping[str, str], netbios_name: str) -> DaemonSettings:
         dialect=DIALECT.of(given),
         sequence_timeout=SEQUENCE_TIMEOUT.of(given) or None,
         parallel_sets=PARALLEL_SETS.of(given),
+        shared_volumes=SHARED_VOLUMES.of(given),
         max_sets=MAX_SETS.of(given),
         max_sets_per_client=MAX_SETS_PER_CLIENT.of(given),
     )
