@@ -21,7 +21,7 @@ from fsrvpd.core import btrfs, files
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.errors import NotOurs, StorageError
 from fsrvpd.protocol.ports import Found, PreviousVersions, SharePlace, Snapshot, SnapshotRequest
-from fsrvpd.providers import ground, home
+from fsrvpd.providers import ground, home, subvolumes
 from fsrvpd.providers.failures import reported
 from fsrvpd.providers.home import Home
 from fsrvpd.providers.labels import Labels
@@ -100,8 +100,7 @@ class Btrfs:
             if our is None:
                 return
             with reported("delete the snapshot", snapshot.root):
-                with suppress(FileNotFoundError):
-                    btrfs.destroy_subvolume(our.fd, str(name))
+                subvolumes.destroy(our.fd, str(name))
                 our.drop_mark(name.label)
 
     def find(self, volume_roots: Iterable[str]) -> List[Found]:
@@ -165,7 +164,7 @@ def _look_into(directory: int, name: str, path: str) -> None:
     try:
         os.close(ground.open_below(directory, os.path.join(name, path)))
     except OSError:
-        btrfs.destroy_subvolume(directory, name)
+        subvolumes.destroy(directory, name)
         raise
 
 

@@ -99,6 +99,19 @@ def test_a_read_only_subvolume_is_refused(btrfs: Bed) -> None:
     run("btrfs", "property", "set", btrfs.volume, "ro", "false")
 
 
+def test_subvolumes_made_inside_go_with_it(btrfs: Bed) -> None:
+    snapshot = btrfs.take(btrfs.request(writable=True))
+    inside = Path(snapshot.share_path)
+    for place in (inside / "one", inside / "two"):
+        subvolume(place)
+        (place / "directory").mkdir()
+        subvolume(place / "directory/inner")
+        subvolume(place / "directory/inner/innermost")
+    btrfs.provider.seal(snapshot)
+    btrfs.provider.delete(snapshot)
+    assert btrfs.left_over() == []
+
+
 def test_a_directory_that_is_no_snapshot_is_not_deleted(btrfs: Bed) -> None:
     snapshot = btrfs.take()
     run("btrfs", "-q", "subvolume", "delete", snapshot.root)
