@@ -155,6 +155,7 @@ int fsrvp_decode_response(uint32_t opnum, const uint8_t *stub, size_t size, uint
 
 #define FSRVP_FIRST_FRAGMENT 1
 #define FSRVP_LAST_FRAGMENT 2
+#define FSRVP_SUPPORT_HEADER_SIGNING 4
 #define FSRVP_CONCURRENT_MULTIPLEXING 16
 #define FSRVP_DID_NOT_EXECUTE 32
 #define FSRVP_OBJECT_UUID 128

@@ -37,6 +37,7 @@ class PduType(IntEnum):
 class Flag(IntFlag):
     FIRST_FRAGMENT = lib.FSRVP_FIRST_FRAGMENT
     LAST_FRAGMENT = lib.FSRVP_LAST_FRAGMENT
+    SUPPORT_HEADER_SIGNING = lib.FSRVP_SUPPORT_HEADER_SIGNING  # in bind and alter_context
     CONCURRENT_MULTIPLEXING = lib.FSRVP_CONCURRENT_MULTIPLEXING
     DID_NOT_EXECUTE = lib.FSRVP_DID_NOT_EXECUTE
 
@@ -63,6 +64,19 @@ class Pdu(NamedTuple):
     auth_context_id: int
     token: int
     token_size: int  # 0: no verifier
+
+
+class Verifier(NamedTuple):
+    """What stands before a token. Spec: MS-RPCE 2.2.2.11, sec_trailer."""
+
+    auth_type: int
+    auth_level: int
+    padding: int  # bytes at the end of the body that belong to nobody
+    context_id: int
+
+
+VERIFIER_SIZE = 8
+VERIFIER_ALIGNMENT = 16  # of the verifier in a response, counted from the end of its header
 
 
 class BadPdu(Malformed):
@@ -94,6 +108,8 @@ class Result(NamedTuple):
 _pdu = ffi.new("fsrvp_pdu *")
 _pdu_view = ffi.buffer(_pdu)
 _fields = Struct(f"{len(Pdu._fields)}I").unpack_from
+_sizes = Struct("<HH").pack
+_verifier = Struct("<BBBBI").pack
 _out_size = lib.FSRVP_FRAGMENT_MAX
 _out = ffi.new("uint8_t[]", _out_size)
 _out_view = ffi.buffer(_out)
@@ -138,16 +154,14 @@ def bind_ack(
     group: int,
     max_fragment: int,
     address: bytes,
-    multiplexed: bool,
+    flags: int = 0,
 ) -> bytes:
-    """BIND_ACK or ALTER_CONTEXT_RESPONSE; the address ends with its NUL or is empty."""
-    flags = Flag.FIRST_FRAGMENT | Flag.LAST_FRAGMENT
-    if multiplexed:
-        flags |= Flag.CONCURRENT_MULTIPLEXING
+    """BIND_ACK or ALTER_CONTEXT_RESPONSE; the address ends with its NUL or is empty.
+    `flags` are those beyond first and last fragment."""
     return _written(
         lib.fsrvp_write_bind_ack(
             kind,
-            flags,
+            flags | Flag.FIRST_FRAGMENT | Flag.LAST_FRAGMENT,
             call_id,
             max_fragment,
             group,
@@ -183,6 +197,14 @@ def responses(call_id: int, context_id: int, stub: bytes, max_fragment: int) -> 
         part = stub[start : start + room]
         fragments.append(_response(flags, call_id, context_id, len(stub) - start, part))
     return fragments
+
+
+def with_verifier(data: bytes, verifier: Verifier, token_size: int) -> bytes:
+    """A PDU of ours that a token of this size is to follow."""
+    size = len(data) + VERIFIER_SIZE + token_size
+    return b"".join(
+        (data[:8], _sizes(size, token_size), data[12:], _verifier(*verifier[:3], 0, verifier[3]))
+    )
 
 
 def _response(flags: int, call_id: int, context_id: int, hint: int, part: bytes) -> bytes:

@@ -2,23 +2,34 @@
 
     fresh --bind--> bound --request…--> bound --anything out of sequence--> closed
 
+A client may authenticate with its bind and with alter_context or auth3 behind it. While
+`question` stands, nothing further is read: whoever can answer it calls `resume`.
+
 Whatever arrives, `receive` returns; a client that breaks the protocol gets the fault or
 bind_nak that Samba 4.17 sends, and `closed` is set. What it can make us hold is bounded:
-one PDU, one unfinished request, and MAX_OUTSTANDING calls.
+one PDU, one unfinished request, MAX_OUTSTANDING calls, and MAX_WAITING bytes behind a
+question.
 
 Spec: C706 9 to 12, MS-RPCE 3.3.1.5 and 3.3.3.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional, Union
 
 from fsrvpd.core import ndr, pdu
 from fsrvpd.core.messages import RESPONSE_OF, Response
 from fsrvpd.core.ndr import Syntax
-from fsrvpd.core.pdu import Flag, Pdu, PduType
+from fsrvpd.core.pdu import Flag, Pdu, PduType, Verifier
+from fsrvpd.errors import AuthenticationError
+from fsrvpd.protocol.ports import NtlmResponse, VerifiedAccount
+from fsrvpd.rpc import presentation
 from fsrvpd.rpc.faults import Fault, Nak
 from fsrvpd.rpc.presentation import Agreement, ProtocolError, negotiate
+from fsrvpd.rpc.security.acceptors import Acceptors
+from fsrvpd.rpc.security.channels import Channels, Security, UnknownProvider
+from fsrvpd.rpc.security.context import BadSignature, NotAgreed, Reply
+from fsrvpd.rpc.verification_trailer import Mismatch, Sent, without_trailer
 
 SECONDARY_ADDRESS = b"\\PIPE\\fssagentrpc\0"
 # Fragments that we accept and send at most: what Samba and Windows offer on pipes. C706
@@ -29,6 +40,9 @@ MAX_STUB = 16 * 1024
 MAX_FRAGMENTS = 4096
 MAX_CONTEXTS = 64
 MAX_OUTSTANDING = 32
+MAX_WAITING = 64 * 1024
+
+Finish = Callable[[Reply], None]
 
 
 class Call(NamedTuple):
@@ -40,15 +54,17 @@ class Call(NamedTuple):
     stub: bytes
     syntax: Syntax
     big_endian: bool
+    security: Optional[Security] = None  # None: nothing beyond the SMB session
 
 
 class _Unfinished:
     """The request whose fragments are arriving."""
 
-    __slots__ = ("count", "first", "parts", "size")
+    __slots__ = ("count", "first", "parts", "security", "size")
 
-    def __init__(self, first: Pdu) -> None:
+    def __init__(self, first: Pdu, security: Optional[Security]) -> None:
         self.first = first
+        self.security = security
         self.parts: list[bytes] = []
         self.count = self.size = 0
 
@@ -61,8 +77,9 @@ class _Unfinished:
 
 
 class Association:
-    def __init__(self, association_group: int) -> None:
-        """`association_group`: an id of the caller's choice, not 0."""
+    def __init__(self, association_group: int, acceptors: Optional[Acceptors] = None) -> None:
+        """`association_group`: an id of the caller's choice, not 0. Without `acceptors`
+        nobody can authenticate."""
         self.closed = False
         self.close_reason = ""
         self._group = association_group
@@ -74,12 +91,19 @@ class Association:
         self._contexts: dict[int, Syntax] = {}
         self._unfinished: Optional[_Unfinished] = None
         self._outstanding: dict[int, Call] = {}
+        self._channels = Channels(acceptors)
+        self._suspended: Optional[tuple[Pdu, Finish]] = None
+
+    @property
+    def question(self) -> Optional[NtlmResponse]:
+        """What must be answered, by `resume`, before anything else can go on."""
+        return None if self.closed else self._channels.question
 
     def receive(self, data: bytes) -> list[Call]:
         """The calls that these bytes complete, in order. Never raises on hostile bytes."""
         data = self._buffer + data if self._buffer else data
         calls: list[Call] = []
-        while data and not self.closed:
+        while data and not self.closed and self._suspended is None:
             try:
                 parsed = pdu.parse(data)
                 if parsed is None:
@@ -90,13 +114,38 @@ class Association:
                 break
             data = data[parsed.fragment_size :]
         self._buffer = b"" if self.closed else data
+        if self._suspended is not None and len(data) > MAX_WAITING:
+            self._close("more requests than can wait for the client's authentication")
         return calls
+
+    def resume(self, answer: Union[VerifiedAccount, AuthenticationError]) -> list[Call]:
+        """Answer the question; the calls that were waiting behind it come out."""
+        if self.closed or self._suspended is None:
+            return []
+        (parsed, finish), self._suspended = self._suspended, None
+        try:
+            if isinstance(answer, AuthenticationError):
+                raise answer
+            finish(self._channels.resume(answer))
+        except AuthenticationError as error:
+            self._deny(parsed, error)
+        return self.receive(b"")
 
     def answer(self, call: Call, response: Response) -> None:
         """Nothing happens when the connection is closed by now."""
         stub = ndr.encode_response(call.opnum, response, call.syntax)
-        if self._settle(call):
+        if not self._settle(call):
+            return
+        if call.security is None:
             self._outgoing += pdu.responses(call.call_id, call.context_id, stub, self._max_fragment)
+        else:
+            self._answer_secured(call, call.security, stub)
+
+    def _answer_secured(self, call: Call, security: Security, stub: bytes) -> None:
+        channel = self._channels.channel(security)
+        room = self._max_fragment - channel.overhead(len(stub))
+        for fragment in pdu.responses(call.call_id, call.context_id, stub, room):
+            self._outgoing.append(channel.protect(fragment, security.context_id))
 
     def fault(self, call: Call, status: int) -> None:
         """Answer with a fault: `Fault.BAD_STUB_DATA`, say."""
@@ -119,6 +168,8 @@ class Association:
             self._request(parsed, data, calls)
         elif kind == PduType.ALTER_CONTEXT:
             self._alter_context(parsed, data)
+        elif kind == PduType.AUTH3 and parsed.token_size:
+            self._leg(parsed, data, lambda reply: self._take_last_leg(parsed, reply))
         elif kind == PduType.ORPHANED:
             self._orphaned(parsed)
         elif kind != PduType.CO_CANCEL:  # which Windows ignores, too
@@ -131,28 +182,30 @@ class Association:
         if parsed.type != PduType.BIND:
             why = f"the first PDU is of type {parsed.type}"
             self._refuse(parsed, why, Nak.PROTOCOL_VERSION_NOT_SUPPORTED)
-        elif parsed.token_size:
-            self._nak(parsed, Nak.AUTHENTICATION_TYPE_NOT_RECOGNIZED, "authentication offered")
         else:
             agreement = self._negotiate(parsed, data)
             if agreement is not None:
-                self._accept_bind(parsed, agreement)
+                self._leg(
+                    parsed, data, lambda reply: self._accept_bind(parsed, agreement, reply.token)
+                )
 
-    def _accept_bind(self, parsed: Pdu, agreement: Agreement) -> None:
+    def _accept_bind(self, parsed: Pdu, agreement: Agreement, token: bytes) -> None:
         self._bound = True
         self._multiplexed = bool(parsed.flags & Flag.CONCURRENT_MULTIPLEXING)
         wanted = min(parsed.max_transmit, parsed.max_receive)
         self._max_fragment = min(MAX_FRAGMENT, max(MUST_RECEIVE_FRAGMENT, wanted)) & ~7
         self._group = parsed.group or self._group
-        self._acknowledge(PduType.BIND_ACK, parsed, agreement, SECONDARY_ADDRESS)
+        self._acknowledge(PduType.BIND_ACK, parsed, agreement, token)
 
     def _alter_context(self, parsed: Pdu, data: bytes) -> None:
-        if parsed.token_size:
-            self._break(parsed, Fault.ACCESS_DENIED, "authentication offered in alter_context")
-            return
         agreement = self._negotiate(parsed, data)
         if agreement is not None:
-            self._acknowledge(PduType.ALTER_CONTEXT_RESPONSE, parsed, agreement, b"")
+            kind = PduType.ALTER_CONTEXT_RESPONSE
+            self._leg(
+                parsed,
+                data,
+                lambda reply: self._acknowledge(kind, parsed, agreement, reply.token),
+            )
 
     def _negotiate(self, parsed: Pdu, data: bytes) -> Optional[Agreement]:
         """None when the association is refused for what was offered."""
@@ -171,37 +224,79 @@ class Association:
         if len(self._contexts) > MAX_CONTEXTS:
             raise ProtocolError("too many presentation contexts")
 
-    def _acknowledge(
-        self, kind: PduType, parsed: Pdu, agreement: Agreement, address: bytes
-    ) -> None:
-        self._outgoing.append(
-            pdu.bind_ack(
-                kind,
-                parsed.call_id,
-                agreement.results,
-                group=self._group,
-                max_fragment=self._max_fragment,
-                address=address,
-                multiplexed=self._multiplexed and bool(parsed.flags & Flag.CONCURRENT_MULTIPLEXING),
-            )
+    def _acknowledge(self, kind: PduType, parsed: Pdu, agreement: Agreement, token: bytes) -> None:
+        flags = parsed.flags & Flag.CONCURRENT_MULTIPLEXING if self._multiplexed else 0
+        if parsed.token_size and self._channels.header_signing:
+            flags |= Flag.SUPPORT_HEADER_SIGNING
+        data = pdu.bind_ack(
+            kind,
+            parsed.call_id,
+            agreement.results,
+            group=self._group,
+            max_fragment=self._max_fragment,
+            address=SECONDARY_ADDRESS if kind == PduType.BIND_ACK else b"",
+            flags=flags,
         )
+        if token:
+            verifier = Verifier(parsed.auth_type, parsed.auth_level, 0, parsed.auth_context_id)
+            data = pdu.with_verifier(data, verifier, len(token)) + token
+        self._outgoing.append(data)
+
+    # -- authentication
+
+    def _leg(self, parsed: Pdu, data: bytes, finish: Finish) -> None:
+        """Take the token that a PDU carries, if any, and finish then or once a question
+        that it raises is answered."""
+        if not parsed.token_size:
+            finish(Reply(b"", True))
+            return
+        try:
+            reply = self._channels.leg(parsed, data)
+            if reply is None:
+                self._suspended = (parsed, finish)
+            else:
+                finish(reply)
+        except AuthenticationError as error:
+            self._deny(parsed, error)
+
+    def _take_last_leg(self, parsed: Pdu, reply: Reply) -> None:
+        """auth3 is not answered, so it must be the end. Raises: AuthenticationError."""
+        if reply.token or not reply.done:
+            raise AuthenticationError("auth3, but the authentication is not at its end")
+
+    def _deny(self, parsed: Pdu, error: AuthenticationError) -> None:
+        """Tell the client no more than that; after auth3, with its next request."""
+        why = f"authentication failed: {error}"
+        if parsed.type == PduType.AUTH3:
+            self._channels.fail(parsed.auth_context_id, why)
+        elif self._bound:
+            self._break(parsed, Fault.ACCESS_DENIED, why)
+        elif isinstance(error, UnknownProvider):
+            self._nak(parsed, Nak.AUTHENTICATION_TYPE_NOT_RECOGNIZED, why)
+        else:
+            self._nak(parsed, Nak.INVALID_CHECKSUM, why)
 
     # -- requests
 
     def _request(self, parsed: Pdu, data: bytes, calls: list[Call]) -> None:
-        if parsed.token_size:
-            self._break(parsed, Fault.ACCESS_DENIED, "a signature without a security context")
+        try:
+            part, security = self._channels.open(parsed, data)
+        except NotAgreed as error:
+            self._break(parsed, Fault.ACCESS_DENIED, str(error))
             return
-        unfinished = self._fragments(parsed)
+        except BadSignature as error:
+            self._break(parsed, Fault.SEC_PKG_ERROR, str(error))
+            return
+        unfinished = self._fragments(parsed, security)
         if unfinished is None:
             return
-        if not unfinished.add(data[parsed.body : parsed.body + parsed.body_size]):
+        if not unfinished.add(part):
             self._break(parsed, Fault.ACCESS_DENIED, "a request larger than is accepted")
         elif parsed.flags & Flag.LAST_FRAGMENT:
             self._unfinished = None
-            self._complete(unfinished.first, b"".join(unfinished.parts), calls)
+            self._complete(unfinished, b"".join(unfinished.parts), calls)
 
-    def _fragments(self, parsed: Pdu) -> Optional[_Unfinished]:
+    def _fragments(self, parsed: Pdu, security: Optional[Security]) -> Optional[_Unfinished]:
         """The request to which a fragment belongs, None when it has been refused."""
         unfinished = self._unfinished
         if parsed.flags & Flag.FIRST_FRAGMENT:
@@ -209,13 +304,13 @@ class Association:
                 self._refuse(parsed, "a request inside the fragments of another")
                 return None
             if self._knows_context(parsed):
-                self._unfinished = _Unfinished(parsed)
+                self._unfinished = _Unfinished(parsed, security)
             return self._unfinished
         if unfinished is None:
             # The other fragments of a request whose context was unknown end here.
             if self._knows_context(parsed):
                 self._refuse(parsed, "a fragment of a request that has not begun")
-        elif _same_request(unfinished.first, parsed):
+        elif unfinished.security == security and _same_request(unfinished.first, parsed):
             return unfinished
         else:
             self._refuse(parsed, "a fragment of another request")
@@ -227,8 +322,8 @@ class Association:
         self._send_fault(parsed.call_id, 0, Fault.UNKNOWN_INTERFACE)
         return False
 
-    def _complete(self, first: Pdu, stub: bytes, calls: list[Call]) -> None:
-        outstanding = self._outstanding
+    def _complete(self, request: _Unfinished, stub: bytes, calls: list[Call]) -> None:
+        first, outstanding = request.first, self._outstanding
         if outstanding and (not self._multiplexed or first.call_id in outstanding):
             self._refuse(first, "a request before the last one was answered")
         elif len(outstanding) >= MAX_OUTSTANDING:
@@ -236,16 +331,40 @@ class Association:
         elif first.opnum not in RESPONSE_OF:
             self._send_fault(first.call_id, first.context_id, Fault.OP_RANGE_ERROR)
         else:
-            call = Call(
-                first.call_id,
-                first.context_id,
-                first.opnum,
-                stub,
-                self._contexts[first.context_id],
-                bool(first.big_endian),
-            )
+            try:
+                call = self._call(request, stub)
+            except Mismatch as error:
+                self._break(first, Fault.ACCESS_DENIED, str(error))
+                return
             outstanding[call.call_id] = call
             calls.append(call)
+
+    def _call(self, request: _Unfinished, stub: bytes) -> Call:
+        """Raises: Mismatch when the client says that it sent something else."""
+        first, syntax = request.first, self._contexts[request.first.context_id]
+        if request.security is not None:
+            stub = without_trailer(stub, self._sent(first, syntax))
+        return Call(
+            first.call_id,
+            first.context_id,
+            first.opnum,
+            stub,
+            syntax,
+            bool(first.big_endian),
+            request.security,
+        )
+
+    def _sent(self, first: Pdu, syntax: Syntax) -> Sent:
+        return Sent(
+            header_signing=self._channels.header_signing,
+            abstract_syntax=presentation.INTERFACE,
+            transfer_syntax=presentation.SYNTAX_IDS[syntax],
+            kind=first.type,
+            big_endian=bool(first.big_endian),
+            call_id=first.call_id,
+            context_id=first.context_id,
+            opnum=first.opnum,
+        )
 
     def _orphaned(self, parsed: Pdu) -> None:
         """The client will not send the rest. A call that is complete is answered anyway."""
@@ -277,7 +396,7 @@ class Association:
 
     def _close(self, why: str) -> None:
         self.closed, self.close_reason = True, why
-        self._unfinished = None
+        self._unfinished = self._suspended = None
         self._outstanding.clear()
 
 

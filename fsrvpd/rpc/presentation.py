@@ -28,6 +28,7 @@ INTERFACE = syntax_id("a8e0653c-2744-4389-a61d-7373df8b2292", 1)
 NDR = syntax_id("8a885d04-1ceb-11c9-9fe8-08002b104860", 2)
 NDR64 = syntax_id("71710533-beba-4937-8319-b5dbef9ccc36", 1)
 SYNTAXES = {NDR64: Syntax.NDR64, NDR: Syntax.NDR}
+SYNTAX_IDS = {syntax: identifier for identifier, syntax in SYNTAXES.items()}
 
 # The first 8 bytes of the pseudo syntax; the other 8 are a bit mask.
 FEATURES = UUID("6cb71c2c-9812-4540-0000-000000000000").bytes_le[:8]

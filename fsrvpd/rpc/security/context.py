@@ -40,6 +40,11 @@ class BadSignature(FsrvpdError):
     """A message is not what the authenticated peer sent: the association must end."""
 
 
+class NotAgreed(BadSignature):
+    """A message on other terms than the authentication's: whatever it is, it is refused
+    before any signature is looked at."""
+
+
 class Terms(NamedTuple):
     """What the first PDU with a token settles for a context, beside the provider."""
 
