@@ -10,7 +10,7 @@ from typing import Iterator
 
 import pytest
 
-from fsrvpd.core import _native
+from fsrvpd import core
 from tests.lab import leftovers, namespaces
 
 TOOLS = {
@@ -24,7 +24,7 @@ TOOLS = {
 def pytest_report_header() -> list[str]:
     tools = ", ".join(f"{name}: {first_line(argv)}" for name, argv in TOOLS.items())
     return [
-        f"fsrvpd {version('fsrvpd')}, C core {_native.__file__}",
+        f"fsrvpd {version('fsrvpd')} ({core.describe()})",
         f"linux {platform.release()}, {tools}",
     ]
 

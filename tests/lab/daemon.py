@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any, Mapping, NamedTuple, Optional
 
 from fsrvpd.protocol.hresult import HResult
-from tests.lab.namespaces import Argument, CommandFailed, Lab, LabError, LabProcess, wait_until
+from tests.lab.namespaces import (
+    Argument,
+    CommandFailed,
+    Lab,
+    LabError,
+    LabProcess,
+    describe,
+    wait_until,
+)
 from tests.lab.samba import Samba
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
@@ -63,7 +71,11 @@ class FsrvpdProcess:
             [SCRIPTS / "fsrvpd", "-F", "-s", self.samba.conf, *debug, *overrides],
             output=self.log,
         )
-        wait_until("fsrvpd answers a ping", self._answers)
+        try:
+            wait_until("fsrvpd answers a ping", self._answers)
+        except LabError as error:
+            last = describe(self.ctl("ping", check=False))
+            raise LabError(f"{error}\n{last}--- end of {self.log}\n{self.tail()}") from None
 
     def stop(self) -> None:
         """End it as an admin does, and wait. Raises: LabError when it ends badly."""
@@ -110,7 +122,7 @@ class FsrvpdProcess:
     def _answers(self) -> bool:
         assert self._process is not None
         if self._process.poll() is not None:
-            raise LabError(f"fsrvpd ended at once\n{self.tail()}")
+            raise LabError("fsrvpd ended at once")
         pid_file = self.samba.place("pid directory") / "fsrvpd.pid"
         return pid_file.exists() and self.ctl("ping", check=False).returncode == 0
 

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Callable, Mapping, Optional, Sequence, Type, Union
@@ -217,6 +218,15 @@ class Lab:
     def seen(self, path: Path) -> Path:
         """A path of the lab as the machine can open it while the lab lives."""
         return Path(f"/proc/{self._init}/root{path}")
+
+    def processes(self) -> dict[int, list[str]]:
+        """The argv of every process in the lab by its id in there; the holder's is 1."""
+        found = {}
+        for process in self.seen(Path("/proc")).glob("[0-9]*"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                argv = (process / "cmdline").read_text().split("\0")
+                found[int(process.name)] = argv[:-1] or [""]
+        return found
 
     def network(self) -> ThreadPoolExecutor:
         """A thread that lives in the lab's network: what it connects to is in the lab."""

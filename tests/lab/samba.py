@@ -169,7 +169,7 @@ class Samba:
         """Run a tool; its failure shows smbd's log as well. Raises: CommandFailed."""
         done = self.lab.run(list(argv), input=input, timeout=timeout, check=False)
         if check and done.returncode != 0:
-            raise CommandFailed(done, f"--- end of {self.log}\n{self.tail()}\n")
+            raise self._failed(done)
         return done
 
     def rpcclient(
@@ -190,16 +190,20 @@ class Samba:
             timeout=timeout,
         )
         if check and done.stderr:
-            raise CommandFailed(done, f"--- end of {self.log}\n{self.tail()}\n")
+            raise self._failed(done)
         return done
 
     def smbclient(
         self, share: str, command: str, *, user: User = ROOT, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
+        """Raises: CommandFailed, also where smbclient ends with 0 but tells of an error."""
         unc = f"//{self.address}/{share}"
-        return self.run(
+        done = self.run(
             ["smbclient", "-s", self.conf, "-U", user.login, unc, "-c", command], check=check
         )
+        if check and "NT_STATUS_" in done.stdout + done.stderr:
+            raise self._failed(done)
+        return done
 
     def read(self, share: str, name: str, *, user: User = ROOT) -> str:
         """The content of a file, fetched over SMB; a `@GMT-…\\` prefix reads an old one."""
@@ -229,6 +233,19 @@ class Samba:
         self, share: str, *arguments: str, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         return self.run(["sharesec", "-s", self.conf, share, *arguments], check=check)
+
+    def end_rpc_server(self) -> None:
+        """End samba-dcerpcd. smbd starts it again as soon as a client opens its pipes."""
+        for pid in self._rpc_servers():
+            self.lab.run(["sh", "-c", 'kill "$1"', "sh", str(pid)])
+        wait_until("samba-dcerpcd ended", lambda: not self._rpc_servers())
+
+    def _rpc_servers(self) -> list[int]:
+        everything = self.lab.processes().items()
+        return [pid for pid, argv in everything if argv[0].endswith("/samba-dcerpcd")]
+
+    def _failed(self, done: subprocess.CompletedProcess[str]) -> CommandFailed:
+        return CommandFailed(done, f"--- end of {self.log}\n{self.tail()}\n")
 
     def _make_directories(self) -> None:
         self.directory.mkdir()
