@@ -182,8 +182,6 @@ class Creation(Removal):
         else:
             for copy, snapshot in zip(of.shadow_copy_list, outcome.snapshots):
                 copy.snapshot = snapshot
-            if of.doomed:
-                return
             of.uncertain = False
             self.table.set_status(of, Status.COMMITTED)
             self._save(of)

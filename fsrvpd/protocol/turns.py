@@ -47,9 +47,7 @@ class Turns:
 
     def end(self, turn: Turn) -> None:
         """ContextSet becomes FALSE, ShadowCopyClientAddress NULL."""
-        key = self._key(turn.client_address)
-        if self._turns.get(key) is turn:
-            del self._turns[key]
+        self._turns.pop(self._key(turn.client_address), None)
 
     def start_timer(self, turn: Turn, seconds: int, now: float) -> None:
         turn.deadline = now + (self._sequence_timeout or seconds)

@@ -261,5 +261,5 @@ class AnyOrder(RuleBasedStateMachine):
         assert self.server.is_clean()
 
 
-AnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+AnyOrder.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
 TestAnyOrder = AnyOrder.TestCase

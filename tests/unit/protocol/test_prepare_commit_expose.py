@@ -223,6 +223,8 @@ def test_snapshots_that_come_too_late_are_removed(client: Client) -> None:
     client.server.finish()
     assert not client.server.disk
     assert client.server.status(client.set_id) is Status.CREATION_IN_PROGRESS
+    client.send(m.AbortShadowCopySet(client.set_id))
+    assert client.server.is_clean(), "nothing is left to be looked for"
 
 
 @pytest.mark.spec("3.1.4.5-2")
@@ -284,6 +286,20 @@ def test_a_set_aborted_while_what_it_left_is_looked_for_is_looked_for_again(
     client.server.fail(HResult.FSRVP_E_WAIT_FAILED)
     client.send(m.AbortShadowCopySet(client.set_id))
     client.server.fail(HResult.VSS_E_PROVIDER_VETO)  # the search
+    client.server.finish()
+    assert client.server.is_clean()
+
+
+@pytest.mark.parametrize("error", [HResult.FSRVP_E_WAIT_FAILED, HResult.VSS_E_PROVIDER_VETO])
+def test_a_commit_that_fails_after_the_abort_is_searched_for_once(
+    client: Client, error: HResult
+) -> None:
+    client.reach(Status.ADDED)
+    client.send(COMMIT(client.set_id, 1000))
+    client.send(m.AbortShadowCopySet(client.set_id))
+    assert isinstance(client.server.job, Commit)
+    client.server.take(client.server.job.requests[0])
+    client.server.fail(error)
     client.server.finish()
     assert client.server.is_clean()
 

@@ -293,3 +293,18 @@ def test_the_timer_may_elapse_during_a_deletion(client: Client) -> None:
     assert client.server.is_clean()
     assert not client.server.agent.table._published
     assert not client.server.agent.table._clients
+
+
+def test_a_deletion_is_tried_again_once_the_set_has_no_other_job(client: Client) -> None:
+    client.reach(Status.EXPOSED, context.ATTR_AUTO_RECOVERY, ("data", "home"))
+    request = m.DeleteShareMapping(client.set_id, client.copy_ids["data"], unc("data"))
+    client.send(request)
+    client.server.fail(HResult.VSS_E_PROVIDER_VETO)
+    client.server.pass_time(59)
+    client.send(m.RecoveryCompleteShadowCopySet(client.set_id))
+    client.server.pass_time(1)
+    assert isinstance(client.server.job, Seal)
+    client.server.finish()
+    client.server.pass_time(60)
+    client.server.finish()
+    assert set(client.server.disk) == {format_guid(client.copy_ids["home"])}

@@ -82,6 +82,16 @@ def test_a_removal_that_was_cut_short_is_ended(client: Client) -> None:
     assert client.server.is_clean()
 
 
+def test_what_was_aborted_during_a_job_does_not_come_back(client: Client) -> None:
+    client.reach(Status.COMMITTED)
+    client.send(m.ExposeShadowCopySet(client.set_id, 1000))
+    client.send(m.AbortShadowCopySet(client.set_id))
+    client.server.restart()
+    assert client.server.set(client.set_id) is None
+    client.server.finish()
+    assert client.server.is_clean()
+
+
 def test_deletions_that_were_cut_short_are_all_ended(client: Client) -> None:
     client.reach(Status.RECOVERED, shares=("data", "home", "rest"))
     for share in ("data", "home"):
