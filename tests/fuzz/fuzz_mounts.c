@@ -13,28 +13,28 @@ static void require(int holds)
     }
 }
 
-static int encloses(const fsrvp_mount *mount, const char *path, size_t size)
+static size_t trimmed(const char *path, size_t size)
 {
-    size_t own = mount->mount_point.size;
-
-    while (own > 0 && mount->path[own - 1] == '/') {
-        own--;
+    while (size > 0 && path[size - 1] == '/') {
+        size--;
     }
-    return own <= size && memcmp(mount->path, path, own) == 0 &&
-           (own == size || path[own] == '/');
+    return size;
 }
 
 static uint32_t search(const fsrvp_mount *mounts, uint32_t count, const char *path, size_t size)
 {
     uint32_t best = FSRVP_NO_MOUNT;
+    size_t best_size = 0;
 
-    while (size > 0 && path[size - 1] == '/') {
-        size--;
-    }
+    size = trimmed(path, size);
     for (uint32_t i = 0; i < count; i++) {
-        if (encloses(&mounts[i], path, size) &&
-            (best == FSRVP_NO_MOUNT || mounts[i].mount_point.size > mounts[best].mount_point.size)) {
+        size_t own = trimmed(mounts[i].path, mounts[i].mount_point.size);
+        int encloses = own <= size && memcmp(mounts[i].path, path, own) == 0 &&
+                       (own == size || path[own] == '/');
+
+        if (encloses && (best == FSRVP_NO_MOUNT || own > best_size)) {
             best = i;
+            best_size = own;
         }
     }
     return best;
