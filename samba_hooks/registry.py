@@ -65,6 +65,12 @@ class RegistryClient:
         self._version: Optional[ConfigVersion] = None
         self._shares: dict[str, Share] = {}
 
+    @property
+    def samba_arguments(self) -> list[str]:
+        """What makes Samba's own tools read the same configuration."""
+        chosen = [] if self._config_file is None else ["-s", self._config_file]
+        return chosen + [f"--option={name}={value}" for name, value in self._overrides]
+
     def configuration(self) -> SambaConfiguration:
         """[global] as it is now. Raises: RegistryError when Samba cannot read it."""
         with self._lock:

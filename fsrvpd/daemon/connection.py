@@ -13,14 +13,17 @@ from typing import Callable, Optional, Protocol
 
 from fsrvpd.core.messages import Opnum, Request, Response
 from fsrvpd.core.ndr import Malformed, decode_request
+from fsrvpd.daemon.logins import Answer
 from fsrvpd.daemon.logs import NOTICE
 from fsrvpd.daemon.loop import READABLE, WRITABLE, Loop
 from fsrvpd.daemon.service import Pending
 from fsrvpd.protocol.access import refusal
 from fsrvpd.protocol.hresult import HResult
-from fsrvpd.protocol.ports import Caller
+from fsrvpd.protocol.ports import Caller, NtlmResponse
 from fsrvpd.rpc.association import Association
 from fsrvpd.rpc.association import Call as RpcCall
+from fsrvpd.rpc.security.acceptors import Acceptors
+from fsrvpd.rpc.security.requirement import Requirement
 from samba_hooks import npa
 from samba_hooks.message_mode import MessageFraming
 
@@ -35,13 +38,17 @@ NOBODY = Caller("-", "-", "", frozenset(), 0, -1, True)
 class Host(Protocol):
     """What a connection needs of the server behind it."""
 
-    require_integrity: bool
+    requirement: Requirement
+    acceptors: Acceptors
 
     def take(self, pending: Pending, request: Request) -> None:
         """An authorised call."""
 
     def refuse(self, pending: Pending, result: int, reason: str) -> None:
         """A call to be answered with nothing but a result."""
+
+    def check(self, response: NtlmResponse, user_sid: str, done: Callable[[Answer], None]) -> None:
+        """A client's claim to be somebody; `done` is called when it has been judged."""
 
     def introduced(self, server_address: str) -> None:
         """The client reached this server by this address."""
@@ -62,10 +69,11 @@ class PipeConnection:
         self._loop = loop
         self._host = host
         self._socket = connected
-        self._association = Association(association_group)
+        self._association = Association(association_group, host.acceptors)
         self._framing = MessageFraming()
         self._introduction = b""
         self._refusal: Optional[str] = None
+        self._asked: Optional[NtlmResponse] = None
         self._unsent = b""
         self._receive: Callable[[bytes], None] = self._take_introduction
         loop.add(connected.fileno(), READABLE, self._on_ready)
@@ -138,17 +146,29 @@ class PipeConnection:
 
     def _take_messages(self, data: bytes) -> None:
         for message in self._framing.feed(data):
-            for call in self._association.receive(message):
-                self._take_call(call)
+            self._take_calls(self._association.receive(message))
+        self._send_outgoing()
+
+    def _take_calls(self, calls: list[RpcCall]) -> None:
+        for call in calls:
+            self._take_call(call)
+        question = self._association.question
+        if question is not None and question is not self._asked:
+            self._asked = question
+            self._host.check(question, self.caller.user_sid, self._take_verdict)
+
+    def _take_verdict(self, verdict: Answer) -> None:
+        """The association goes on with what has been waiting, if it is still there."""
+        if self._socket.fileno() < 0:
+            return
+        self._asked = None
+        self._take_calls(self._association.resume(verdict))
         self._send_outgoing()
 
     def _take_call(self, call: RpcCall) -> None:
         pending = Pending(self, call, Opnum(call.opnum), time.monotonic())
-        if self._refusal is not None:
-            self._host.refuse(pending, HResult.E_ACCESSDENIED, self._refusal)
-            return
-        if self._host.require_integrity:
-            why = "the call is not signed (fsrvpd:require rpc integrity)"
+        why = self._refusal or self._host.requirement.refusal(self.caller, call.security)
+        if why is not None:
             self._host.refuse(pending, HResult.E_ACCESSDENIED, why)
             return
         try:
@@ -164,7 +184,13 @@ class PipeConnection:
         if messages:
             self._send(b"".join(map(MessageFraming.encode, messages)))
         if self._association.closed and not self._unsent:
-            self.close(self._association.close_reason)
+            self._hang_up(self._association.close_reason)
+
+    def _hang_up(self, why: str) -> None:
+        """An association ends by itself only for what the client did."""
+        who = f"{self.caller.account} at {self.caller.address}"
+        log.log(NOTICE, "the pipe of %s is closed: %s", who, why)
+        self.close(why)
 
     def _send(self, data: bytes) -> None:
         """Send, and keep what the socket does not take now."""

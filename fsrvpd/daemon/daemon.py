@@ -12,6 +12,7 @@ from fsrvpd.core.messages import Guid
 from fsrvpd.daemon.control import ControlSocket
 from fsrvpd.daemon.handlers import Handlers
 from fsrvpd.daemon.jobs import JobRunner
+from fsrvpd.daemon.logins import Logins
 from fsrvpd.daemon.loop import Loop
 from fsrvpd.daemon.options import DaemonSettings
 from fsrvpd.daemon.process import PidFile
@@ -60,12 +61,14 @@ class Daemon:
         self.service = Service(agent, self.store, self._submit)
         self.service.restore()
         self.service.flush()
+        self.logins = Logins(self.loop, configuration, registry.samba_arguments)
         self.server = PipeServer(
             self.loop,
             self.service,
             finder,
             configuration.ncalrpc_dir,
-            settings.require_rpc_integrity,
+            self.logins,
+            settings.requirement,
         )
         handlers = Handlers(self.service, self.server, finder, configuration.samba_version)
         path = control_socket(configuration.state_directory)
@@ -84,6 +87,7 @@ class Daemon:
             self.loop.turn(0.1)
             self.service.flush()
         self.runner.close()
+        self.logins.close()
         self.store.close()
         self.loop.close()
         self.pid_file.remove()

@@ -12,6 +12,7 @@ from typing import Any, Callable, Generic, Mapping, NamedTuple, TypeVar
 
 from fsrvpd.errors import ConfigError
 from fsrvpd.protocol.settings import DIALECTS, AgentSettings, Dialect
+from fsrvpd.rpc.security.requirement import Requirement
 
 T = TypeVar("T")
 BOOLEANS = {
@@ -67,8 +68,14 @@ def words(text: str) -> tuple[str, ...]:
 REQUIRE_RPC_INTEGRITY = Option(
     "fsrvpd:require rpc integrity",
     boolean,
-    "no",
+    "yes",
     "Refuse calls that are not signed at RPC level, as the document and Windows do.",
+)
+REQUIRE_RPC_PRIVACY = Option(
+    "fsrvpd:require rpc privacy",
+    boolean,
+    "no",
+    "Refuse calls that are not encrypted at RPC level.",
 )
 DIALECT = Option(
     "fsrvpd:dialect",
@@ -116,6 +123,7 @@ ADDITIONAL_HOST_NAMES = Option(
 )
 GLOBAL_OPTIONS: tuple[Option[Any], ...] = (
     REQUIRE_RPC_INTEGRITY,
+    REQUIRE_RPC_PRIVACY,
     DIALECT,
     SEQUENCE_TIMEOUT,
     PARALLEL_SETS,
@@ -143,7 +151,7 @@ class DaemonSettings(NamedTuple):
     """All of smb.conf that concerns the daemon."""
 
     agent: AgentSettings
-    require_rpc_integrity: bool
+    requirement: Requirement
     host_names: tuple[str, ...]
 
 
@@ -166,7 +174,10 @@ def read(given: Mapping[str, str], netbios_name: str) -> DaemonSettings:
         max_sets=MAX_SETS.of(given),
         max_sets_per_client=MAX_SETS_PER_CLIENT.of(given),
     )
-    return DaemonSettings(agent, REQUIRE_RPC_INTEGRITY.of(given), ADDITIONAL_HOST_NAMES.of(given))
+    requirement = Requirement(
+        integrity=REQUIRE_RPC_INTEGRITY.of(given), privacy=REQUIRE_RPC_PRIVACY.of(given)
+    )
+    return DaemonSettings(agent, requirement, ADDITIONAL_HOST_NAMES.of(given))
 
 
 def unknown(given: Mapping[str, str]) -> list[str]:

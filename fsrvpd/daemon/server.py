@@ -7,6 +7,7 @@ import itertools
 import logging
 import socket
 import time
+from typing import Callable
 
 from fsrvpd.core.messages import (
     AddToShadowCopySet,
@@ -15,11 +16,14 @@ from fsrvpd.core.messages import (
     Request,
 )
 from fsrvpd.daemon.connection import PipeConnection
+from fsrvpd.daemon.logins import Answer, Logins
 from fsrvpd.daemon.logs import NOTICE
 from fsrvpd.daemon.loop import READABLE, Loop
 from fsrvpd.daemon.service import Pending, Service
 from fsrvpd.daemon.shares import ShareFinder
 from fsrvpd.protocol.machine import Call
+from fsrvpd.protocol.ports import NtlmResponse
+from fsrvpd.rpc.security.requirement import Requirement
 from samba_hooks.pipe import PipeError, PipeListener, PipeWatch
 
 log = logging.getLogger("fsrvpd.pipe")
@@ -37,14 +41,17 @@ class PipeServer:
         service: Service,
         finder: ShareFinder,
         ncalrpc_dir: str,
-        require_integrity: bool,
+        logins: Logins,
+        requirement: Requirement,
     ) -> None:
-        self.require_integrity = require_integrity
+        self.requirement = requirement
+        self.acceptors = logins.acceptors
         self.connections: set[PipeConnection] = set()
         self.retaken = 0  # how often the socket had to be taken back
         self._loop = loop
         self._service = service
         self._finder = finder
+        self._logins = logins
         self._groups = itertools.count(1)
         self._listener = PipeListener(ncalrpc_dir)
         self._watch = PipeWatch(self._listener)
@@ -77,6 +84,9 @@ class PipeServer:
 
     def refuse(self, pending: Pending, result: int, reason: str) -> None:
         self._service.refuse(pending, result, reason)
+
+    def check(self, response: NtlmResponse, user_sid: str, done: Callable[[Answer], None]) -> None:
+        self._logins.check(response, user_sid, done)
 
     def introduced(self, server_address: str) -> None:
         self._finder.is_called(server_address)

@@ -7,6 +7,7 @@ import pytest
 from fsrvpd.daemon import options
 from fsrvpd.errors import ConfigError
 from fsrvpd.protocol.settings import CURRENT, WS2012
+from fsrvpd.rpc.security.requirement import Requirement
 
 
 def test_defaults_are_those_of_the_document() -> None:
@@ -16,6 +17,7 @@ def test_defaults_are_those_of_the_document() -> None:
     assert settings.agent.sequence_timeout is None
     assert settings.agent.parallel_sets
     assert settings.host_names == ()
+    assert settings.requirement == Requirement(integrity=True, privacy=False)
 
 
 def test_every_option_has_a_default_that_can_be_read() -> None:
@@ -30,6 +32,8 @@ def test_values_are_taken() -> None:
         "fss:sequence timeout": "1",
         "fsrvpd:parallel sets": "No",
         "fsrvpd:owner name": "node1",
+        "fsrvpd:require rpc integrity": "no",
+        "fsrvpd:require rpc privacy": "yes",
         "fsrvpd:additional host names": "files, 192.0.2.7",
     }
     settings = options.read(given, "NAS")
@@ -38,6 +42,7 @@ def test_values_are_taken() -> None:
     assert not settings.agent.parallel_sets
     assert settings.agent.owner_machine_name == "node1"
     assert settings.host_names == ("files", "192.0.2.7")
+    assert settings.requirement == Requirement(integrity=False, privacy=True)
 
 
 @pytest.mark.parametrize(

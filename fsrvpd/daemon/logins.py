@@ -1,0 +1,92 @@
+"""How clients authenticate at RPC level: what is accepted, and who checks the accounts.
+
+A check may wait for pdbedit or for a domain controller, so it runs in a thread of its
+own, never in the loop's and never behind a job that hangs on its storage.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable, Sequence, Union
+
+from fsrvpd.daemon.loop import Loop
+from fsrvpd.errors import AuthenticationError
+from fsrvpd.protocol.ports import AccountVerifier, NtlmResponse, VerifiedAccount
+from fsrvpd.rpc.security.acceptors import Acceptors
+from fsrvpd.rpc.security.ntlm_messages import Names
+from samba_hooks.configuration import SambaConfiguration
+from samba_hooks.ntlm_verification import account_verifier
+
+log = logging.getLogger("fsrvpd.pipe")
+
+WORKERS = 8
+_NONCE_SIZE = 8
+_FILE_TIME_OF_1970 = 116_444_736_000_000_000
+_ROLE_STANDALONE = "ROLE_STANDALONE"
+
+Answer = Union[VerifiedAccount, AuthenticationError]
+
+
+def file_time() -> int:
+    """Now, in 100 ns since 1601-01-01 UTC."""
+    return time.time_ns() // 100 + _FILE_TIME_OF_1970
+
+
+def nonce() -> bytes:
+    return os.urandom(_NONCE_SIZE)
+
+
+def server_names(configuration: SambaConfiguration) -> Names:
+    """How NTLM presents this server: as Samba does."""
+    is_member = configuration.server_role != _ROLE_STANDALONE
+    computer = configuration.netbios_name
+    realm = configuration.realm.lower()
+    host = computer.lower() if realm else socket.gethostname().partition(".")[0].lower()
+    return Names(
+        netbios_computer=computer,
+        netbios_domain=configuration.workgroup if is_member else computer,
+        dns_computer=f"{host}.{realm}" if realm else host,
+        dns_domain=realm,
+        is_member=is_member,
+    )
+
+
+class Logins:
+    """`samba_arguments` choose the configuration for Samba's tools. Raises:
+    AuthenticationError when nobody could check an account."""
+
+    def __init__(
+        self, loop: Loop, configuration: SambaConfiguration, samba_arguments: Sequence[str]
+    ) -> None:
+        self.acceptors = Acceptors(server_names(configuration), nonce, file_time)
+        self._loop = loop
+        self._verifier: AccountVerifier = account_verifier(
+            configuration.server_role, samba_arguments
+        )
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="login")
+
+    def check(self, response: NtlmResponse, user_sid: str, done: Callable[[Answer], None]) -> None:
+        """Have the response checked; `done` is called in the loop's thread."""
+
+        def work() -> None:
+            answer = self._answer(response, user_sid)
+            self._loop.ring(lambda: done(answer))
+
+        self._pool.submit(work)
+
+    def close(self) -> None:
+        """Take no more questions; those under way are not waited for."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _answer(self, response: NtlmResponse, user_sid: str) -> Answer:
+        try:
+            return self._verifier.verify(response, user_sid)
+        except AuthenticationError as error:
+            return error
+        except Exception as error:
+            log.exception("the check of an account failed unexpectedly; please report this")
+            return AuthenticationError(type(error).__name__)
