@@ -7,7 +7,7 @@ wrong. It is slow, and trusts its input.
 from __future__ import annotations
 
 import struct
-from typing import Any, NamedTuple, Optional, Union, get_type_hints
+from typing import Any, Callable, NamedTuple, Optional, Union, get_type_hints
 from uuid import UUID
 
 from fsrvpd.core import messages
@@ -115,7 +115,11 @@ def encode_request(request: Request, form: Format) -> bytes:
 def decode_request(opnum: int, stub: bytes, form: Format) -> Request:
     kind = REQUESTS[opnum]
     read = Reader(stub, form)
-    readers = {Guid: read.guid, str: read.string, int: lambda: read.number("I")}
+    readers: dict[Any, Callable[[], Any]] = {
+        Guid: read.guid,
+        str: read.string,
+        int: lambda: read.number("I"),
+    }
     request: Request = kind(*(readers[part]() for part in get_type_hints(kind).values()))
     return request
 
@@ -186,8 +190,8 @@ def _read_share_mapping(read: Reader) -> list[Any]:
     if level != 1 or not read.number(read.form.wide):
         return [level, None]
     read.take(0, 8)
-    ids = [read.guid(), read.guid()]
+    set_id, copy_id = read.guid(), read.guid()
     unc, share = read.number(read.form.wide), read.number(read.form.wide)
     created = read.number("Q")
-    texts = [read.string_if(unc), read.string_if(share)]
-    return [level, messages.ShareMapping1(*ids, *texts, created)]
+    unc_text, share_text = read.string_if(unc), read.string_if(share)
+    return [level, messages.ShareMapping1(set_id, copy_id, unc_text, share_text, created)]

@@ -138,7 +138,7 @@ def test_a_bind_ack_of_every_length_of_address() -> None:
             group=9,
             max_fragment=4280,
             address=bytes(length),
-            multiplexed=True,
+            flags=pdu.Flag.CONCURRENT_MULTIPLEXING,
         )
         header = oracle.read(data)
         assert header[:3] == (oracle.BIND_ACK, 3 | oracle.CONCURRENT, 5)
