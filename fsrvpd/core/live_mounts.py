@@ -5,6 +5,7 @@ Spec: proc(5), /proc/pid/mounts: poll reports POLLERR and POLLPRI once after eac
 
 from __future__ import annotations
 
+import os
 import select
 import threading
 
@@ -18,18 +19,15 @@ _CHANGED = select.POLLPRI | select.POLLERR
 class LiveMounts:
     """As `MountTable`, for now. Safe for threads. An unchanged table costs one poll (1 us).
 
-    A loop may wait for changes on `fileno()`, for POLLPRI only: it is always readable. It
-    has an open file, thus an event, of its own, so that neither takes it from the other.
+    A loop may wait for changes on `fileno()`, for POLLPRI only: it is always readable. An
+    open mountinfo tells of each change once, to whoever asks first: hence one for the loop
+    and one for us, and after a fork new ones, lest the child take the parent's.
     """
 
     def __init__(self) -> None:
-        self._file = open(_MOUNTINFO, "rb", buffering=0)  # noqa: SIM115 (held for life)
-        self._watched = open(_MOUNTINFO, "rb", buffering=0)  # noqa: SIM115
-        self._poll = select.poll()
-        self._poll.register(self._file, _CHANGED)
         self._lock = threading.Lock()
-        self._generation = 1
-        self._table = self._read()
+        self._generation = 0
+        self._open()
 
     def close(self) -> None:
         self._file.close()
@@ -56,15 +54,26 @@ class LiveMounts:
 
     def _current(self) -> MountTable:
         with self._lock:
+            if self._process != os.getpid():
+                self.close()
+                self._open()
             # Again after reading: a change meanwhile may have torn what was read.
             while self._changed():
-                self._table = self._read()
-                self._generation += 1
+                self._read()
             return self._table
+
+    def _open(self) -> None:
+        self._process = os.getpid()
+        self._file = open(_MOUNTINFO, "rb", buffering=0)  # noqa: SIM115 (held for life)
+        self._watched = open(_MOUNTINFO, "rb", buffering=0)  # noqa: SIM115
+        self._poll = select.poll()
+        self._poll.register(self._file, _CHANGED)
+        self._read()
 
     def _changed(self) -> bool:
         return any(events & _CHANGED for _, events in self._poll.poll(0))
 
-    def _read(self) -> MountTable:
+    def _read(self) -> None:
         self._file.seek(0)
-        return MountTable.parse(self._file.readall())
+        self._table = MountTable.parse(self._file.readall())
+        self._generation += 1

@@ -135,11 +135,14 @@ class Btrfs:
         """The directory at or above `path`, on the same mount, where its subvolume begins."""
         mount_point = self._mounts.lookup(path).mount_point
         with reported("look for the root of its subvolume", path):
-            while os.stat(path).st_ino != btrfs.ROOT_INODE:
-                if path == mount_point:
+            here = os.stat(path)
+            device = here.st_dev  # each subvolume has its own
+            while here.st_ino != btrfs.ROOT_INODE:
+                if path == mount_point or here.st_dev != device:
                     return None
                 path = os.path.dirname(path)
-        return path
+                here = os.stat(path)
+        return path if here.st_dev == device else None
 
     def _nested(self, path: str, directory: int) -> Optional[str]:
         """What a snapshot would show as an empty directory. The home of snapshots is one

@@ -71,6 +71,10 @@ class Reflink:
     def locate(self, path: str) -> Tuple[str, str]:
         root = self._mounts.lookup(path).mount_point
         with ground.directory(root) as fd, reported("identify the volume", root):
+            # To write into the root of another file system would be worse than to fail.
+            with ground.directory(path) as directory:
+                if _name(fd) != _name(directory):
+                    raise StorageError(path, f"is not on the file system mounted at {root}")
             return _name(fd), root
 
     def plan(self, request: SnapshotRequest) -> Snapshot:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import random
+import signal
+import time
 from pathlib import Path
 from typing import Callable
 
@@ -125,6 +128,33 @@ def test_deleted_or_marked_after_a_power_cut(bed: Bed) -> None:
     cut_power(bed)
     for found in bed.found():
         bed.provider.delete(found.snapshot)
+    assert bed.left_over() == []
+
+
+def work_until_killed(bed: Bed) -> None:
+    while True:
+        bed.provider.delete(bed.take(bed.request(writable=True)))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_kill_at_any_moment_leaves_what_is_ours_or_nothing(bed: Bed, seed: int) -> None:
+    for number in range(20):
+        (bed.directory / f"{number}").mkdir()
+        (bed.directory / f"{number}/file").touch()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work_until_killed(bed)
+        finally:
+            os._exit(1)
+    time.sleep(random.Random(seed).uniform(0.005, 0.05))
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    bed.provider = bed.new_provider()
+    for found in bed.found():
+        bed.provider.delete(found.snapshot)
+    assert bed.left_over() == []
+    bed.provider.delete(bed.take())
     assert bed.left_over() == []
 
 

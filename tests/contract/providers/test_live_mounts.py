@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import select
 from pathlib import Path
 
@@ -29,4 +30,18 @@ def test_a_loop_is_told_although_the_table_was_read(mounts: LiveMounts, tmp_path
     mounts.generation()
     assert loop.poll(0)
     assert not loop.poll(0)
+    unmount(tmp_path)
+
+
+def test_a_forked_child_takes_no_change_from_its_parent(mounts: LiveMounts, tmp_path: Path) -> None:
+    run("mount", "-t", "tmpfs", "tmpfs", tmp_path)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            seen = mounts.lookup(str(tmp_path)).mount_point
+            os._exit(0 if seen == str(tmp_path) else 2)
+        finally:
+            os._exit(1)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert mounts.lookup(str(tmp_path)).mount_point == str(tmp_path)
     unmount(tmp_path)
