@@ -1,10 +1,12 @@
 """The sets in SQLite: a write-ahead log synced at every transaction.
 
-One row a set, so that a step costs the same however many sets there are.
+One row a set, so that a step costs the same however many sets there are. The file is one
+process's alone, from opening to closing.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from typing import Mapping, Optional, Sequence
 
@@ -12,33 +14,75 @@ from fsrvpd.core.messages import Guid
 from fsrvpd.errors import StoreError
 
 SCHEMA = 1  # user_version of the file
+APPLICATION = 0x46535250  # application_id of the file: "FSRP"
 
 
 class SqliteStore:
-    """Fulfils `protocol.ports.StateStore`. The file is this process's alone while it is open."""
+    """Fulfils `protocol.ports.StateStore`."""
 
     def __init__(self, path: str) -> None:
-        """Open or make the file. Raises: StoreError when it is damaged, in use, or newer."""
+        """Open or make the file. Raises: StoreError when it is damaged, in use, written by
+        a newer fsrvpd or not fsrvpd's."""
         self.path = path
+        self._make_file()
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=1.0)
-            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._make_schema()
         except sqlite3.Error as error:
             raise self._failure("opened", error) from error
+        try:
+            self._begin()
+        except sqlite3.Error as error:
+            self._db.close()
+            raise self._failure("opened", error) from error
+        except StoreError:
+            self._db.close()
+            raise
 
-    def _make_schema(self) -> None:
+    def _make_file(self) -> None:
+        """For its owner's eyes only, which SQLite does not ask of the system."""
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+        try:
+            os.close(os.open(self.path, flags, 0o600))
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise StoreError(
+                f"{self.path} cannot be made: {error.strerror}; check that its directory"
+                " exists and that its file system is mounted and writable"
+            ) from error
+
+    def _begin(self) -> None:
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._require_ours()
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._make_schema()
+        (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise self._damaged(verdict)
+
+    def _require_ours(self) -> None:
+        """Before anything is written: a path may be mistyped."""
+        (application,) = self._db.execute("PRAGMA application_id").fetchone()
+        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application != APPLICATION and tables:
+            raise StoreError(
+                f"{self.path} is a database, but not one of fsrvpd; move it away, or point"
+                " Samba's state directory to where fsrvpd's own is"
+            )
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA:
             raise StoreError(
-                f"{self.path}: written by a newer fsrvpd (schema {version}, this one knows"
+                f"{self.path} was written by a newer fsrvpd (schema {version}, this one knows"
                 f" {SCHEMA}); install that version again, or move the file away"
             )
+
+    def _make_schema(self) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version == 0:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute("CREATE TABLE sets (id BLOB PRIMARY KEY, document TEXT NOT NULL)")
+            self._db.execute(f"PRAGMA application_id = {APPLICATION}")
             self._db.execute(f"PRAGMA user_version = {SCHEMA}")
             self._db.execute("COMMIT")
 
@@ -66,7 +110,15 @@ class SqliteStore:
         self._db.close()
 
     def _failure(self, what: str, error: sqlite3.Error) -> StoreError:
+        if type(error) is sqlite3.DatabaseError:  # no subclass: the file's content is at fault
+            return self._damaged(str(error))
         return StoreError(
             f"{self.path} cannot be {what}: {error}; if another fsrvpd runs on this"
-            " configuration stop it, else check the disk and the file"
+            " configuration stop it, else check free space and permissions of its file system"
+        )
+
+    def _damaged(self, verdict: str) -> StoreError:
+        return StoreError(
+            f"{self.path} is damaged: {verdict}; move it away together with its -wal file and"
+            " start fsrvpd again, which finds the snapshots by their marks on disk"
         )

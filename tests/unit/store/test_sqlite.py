@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from fsrvpd.errors import StoreError
+from fsrvpd.store.sqlite import SCHEMA, SqliteStore
+
+ONE, TWO = bytes(15) + b"\x01", bytes(15) + b"\x02"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "sets.sqlite"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteStore]:
+    store = SqliteStore(str(path))
+    yield store
+    store.close()
+
+
+def reopened(path: Path) -> dict[bytes, str]:
+    store = SqliteStore(str(path))
+    try:
+        return dict(store.load())
+    finally:
+        store.close()
+
+
+def refusal(path: Path) -> str:
+    """Why the store will not open."""
+    with pytest.raises(StoreError) as refused:
+        SqliteStore(str(path))
+    assert str(path) in str(refused.value)
+    return str(refused.value)
+
+
+def child(script: str, *arguments: str, before: tuple[str, ...] = ()) -> list[str]:
+    return [*before, sys.executable, "-c", script, *arguments]
+
+
+# What it keeps.
+
+
+def test_a_new_store_is_empty(store: SqliteStore) -> None:
+    assert store.load() == {}
+
+
+@pytest.mark.spec("3.1.4-5")
+def test_documents_are_written_replaced_and_forgotten(store: SqliteStore, path: Path) -> None:
+    store.apply([(ONE, "first"), (TWO, "ä\u2603")])
+    store.apply([(ONE, "second")])
+    assert store.load() == {ONE: "second", TWO: "ä\u2603"}
+    store.apply([(TWO, None), (bytes(16), None)])
+    store.close()
+    assert reopened(path) == {ONE: "second"}
+
+
+def test_changes_are_made_in_their_order(store: SqliteStore) -> None:
+    store.apply([(ONE, "a"), (ONE, None), (TWO, None), (TWO, "b")])
+    assert store.load() == {TWO: "b"}
+
+
+def test_changes_are_all_made_or_none(store: SqliteStore) -> None:
+    with pytest.raises(StoreError):
+        store.apply([(ONE, "fine"), (TWO, ["not a document"])])  # type: ignore[list-item]
+    assert store.load() == {}
+    store.apply([(ONE, "fine")])
+    assert store.load() == {ONE: "fine"}
+
+
+def test_its_files_are_for_the_owner_alone(store: SqliteStore, path: Path) -> None:
+    store.apply([(ONE, "x")])
+    files = list(path.parent.iterdir())
+    assert {file.name for file in files} == {path.name, f"{path.name}-wal"}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+# What it refuses to open.
+
+
+def test_a_second_process_is_told_that_one_runs(store: SqliteStore, path: Path) -> None:
+    script = "import sys; from fsrvpd.store.sqlite import SqliteStore; SqliteStore(sys.argv[1])"
+    second = subprocess.run(child(script, str(path)), capture_output=True, text=True, timeout=60)
+    assert second.returncode == 1
+    assert "another fsrvpd" in second.stderr
+    store.apply([(ONE, "the first goes on")])
+
+
+def test_a_second_opener_in_the_same_process_is_refused_too(store: SqliteStore, path: Path) -> None:
+    assert "another fsrvpd" in refusal(path)
+    store.apply([(ONE, "the first goes on")])
+    store.close()
+    assert reopened(path) == {ONE: "the first goes on"}
+
+
+def test_a_newer_schema(store: SqliteStore, path: Path) -> None:
+    store.apply([(ONE, "x")])
+    store.close()
+    database = sqlite3.connect(path)
+    database.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+    database.close()
+    before = path.read_bytes()
+    assert f"newer fsrvpd (schema {SCHEMA + 1}" in refusal(path)
+    assert path.read_bytes() == before
+
+
+def test_a_database_of_somebody_else(path: Path) -> None:
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE theirs (x)")
+    database.commit()
+    database.close()
+    before = path.read_bytes()
+    assert "not one of fsrvpd" in refusal(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database(path: Path) -> None:
+    path.write_bytes(b"no database at all, but long enough to look like one" * 100)
+    assert "damaged" in refusal(path)
+    assert "move it away" in refusal(path)
+
+
+@pytest.mark.parametrize("page", [0, 1, 2, 7])
+def test_a_damaged_page(store: SqliteStore, path: Path, page: int) -> None:
+    store.apply([(bytes([n]) * 16, "x" * 1000) for n in range(50)])
+    store.close()
+    content = bytearray(path.read_bytes())
+    head = page * 4096 or 100  # the first page's own head stands behind the file's
+    content[head : head + 60] = b"\xa5" * 60
+    path.write_bytes(content)
+    assert "damaged" in refusal(path)
+
+
+def test_a_truncated_file(store: SqliteStore, path: Path) -> None:
+    store.apply([(bytes([n]) * 16, "x" * 1000) for n in range(50)])
+    store.close()
+    os.truncate(path, 4096 * 5)
+    assert "damaged" in refusal(path)
+
+
+def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
+    assert "check that its directory" in refusal(tmp_path / "missing" / "sets.sqlite")
+
+
+def test_a_directory_in_its_place(path: Path) -> None:
+    path.mkdir()
+    assert "cannot be opened" in refusal(path)
+
+
+# What it survives.
+
+WRITER = """
+import os, sys
+from fsrvpd.store.sqlite import SqliteStore
+store = SqliteStore(sys.argv[1])
+number = int(sys.argv[2])
+while True:
+    number += 1
+    store.apply([(bytes([n]) * 16, str(number)) for n in range(3)])
+    os.write(1, b"%d\\n" % number)
+"""
+
+
+def test_what_was_acknowledged_survives_kill_9(path: Path) -> None:
+    acknowledged = 0
+    for answers in (1, 7, 2, 40, 3):
+        writer = subprocess.Popen(child(WRITER, str(path), str(acknowledged)), stdout=-1)
+        assert writer.stdout is not None
+        for _ in range(answers):
+            acknowledged = int(writer.stdout.readline())
+        writer.kill()
+        rest = writer.stdout.read().split()
+        writer.stdout.close()
+        writer.wait()
+        acknowledged = int(rest[-1]) if rest else acknowledged
+        values = set(reopened(path).values())
+        assert len(values) == 1, "a transaction was torn"
+        assert int(values.pop()) in (acknowledged, acknowledged + 1)
+
+
+def test_a_log_that_ends_anywhere_loses_whole_transactions_from_its_end(
+    store: SqliteStore, path: Path, tmp_path: Path
+) -> None:
+    """What a power cut leaves of a log whose end had not reached the disk."""
+    for number in range(12):
+        store.apply([(bytes([n]) * 16, str(number)) for n in range(3)])
+    log = Path(f"{path}-wal")
+    seen = []
+    for cut in range(0, log.stat().st_size, 3001):
+        copy = tmp_path / f"cut{cut}" / path.name
+        copy.parent.mkdir()
+        shutil.copy(path, copy)
+        shutil.copy(log, f"{copy}-wal")
+        os.truncate(f"{copy}-wal", cut)
+        values = set(reopened(copy).values())
+        assert len(values) <= 1, "a transaction was torn"
+        seen.append(max((int(value) for value in values), default=-1))
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 5
+
+
+ONE_CHANGE = """
+import os, sys
+from fsrvpd.store.sqlite import SqliteStore
+store = SqliteStore(sys.argv[1])
+os.write(1, b"open")
+store.apply([(bytes(16), "document")])
+os.write(1, b"answer")
+"""
+
+
+@pytest.mark.spec("3.1.4-5")
+def test_the_log_is_synced_before_the_answer(path: Path, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    calls = "trace=write,pwrite64,fsync,fdatasync"
+    strace = ("strace", "-f", "-y", "-o", str(trace), "-e", calls)
+    command = child(ONE_CHANGE, str(path), before=strace)
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    lines = trace.read_text().splitlines()
+    first = next(n for n, line in enumerate(lines) if '"open"' in line)
+    last = next(n for n, line in enumerate(lines) if '"answer"' in line)
+    on_log = [line for line in lines[first + 1 : last] if "-wal>" in line]
+    assert any("pwrite64" in line for line in on_log)
+    assert "sync(" in on_log[-1], "the last thing before the answer is the sync"
+
+
+FULL = """
+import json, sys
+from fsrvpd.errors import StoreError
+from fsrvpd.store.sqlite import SqliteStore
+store = SqliteStore(sys.argv[1])
+written = 0
+try:
+    while written < 10_000:
+        store.apply([(written.to_bytes(16, "big"), "x" * 1000)])
+        written += 1
+except StoreError as error:
+    reason = str(error)
+kept = len(store.load())
+open(sys.argv[2], "rb").close()
+import os
+os.unlink(sys.argv[2])
+store.apply([((0).to_bytes(16, "big"), "y")])
+changed = store.load()[(0).to_bytes(16, "big")]
+store.close()
+again = len(SqliteStore(sys.argv[1]).load())
+print(json.dumps([written, reason, kept, changed, again]))
+"""
+
+
+def test_a_full_disk_loses_nothing_and_is_no_end(tmp_path: Path) -> None:
+    """On a small tmpfs of its own; a file that takes half of it makes the room again."""
+    setup = (
+        'mount -t tmpfs -o size=1m tmpfs "$0" && head -c 500000 /dev/zero > "$0/ballast"'
+        ' && exec "$1" -c "$2" "$0/sets.sqlite" "$0/ballast"'
+    )
+    command = ["unshare", "--mount", "sh", "-c", setup, str(tmp_path), sys.executable, FULL]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    written, reason, kept, changed, again = json.loads(done.stdout)
+    assert "full" in reason
+    assert "check free space" in reason
+    assert 0 < written == kept == again
+    assert changed == "y"
