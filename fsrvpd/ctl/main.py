@@ -1,6 +1,7 @@
 """fsrvpctl: the command, in the manner of smbcontrol.
 
     fsrvpctl fsrvpd MESSAGE [PARAMETER...] [--json]    ask a running daemon
+    fsrvpctl setup | remove [--dry-run]                put it beside Samba, or take it away
     fsrvpctl share-config SHARE                        lines for smb.conf
 
 Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 the daemon does not run.
@@ -17,6 +18,7 @@ from typing import Optional, Sequence
 from fsrvpd.command_line import add_samba_arguments, control_socket, open_registry
 from fsrvpd.ctl import show
 from fsrvpd.ctl.client import NotRunning, ask
+from fsrvpd.ctl.installation import remove, setup
 from fsrvpd.ctl.share_config import share_config
 from fsrvpd.errors import FsrvpdError
 
@@ -49,6 +51,16 @@ def parse_arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     daemon.add_argument("parameters", nargs="*", metavar="PARAMETER")
     daemon.add_argument("--json", action="store_true", help="answer for programs")
     daemon.set_defaults(command=send)
+
+    for name, function, text in (
+        ("setup", setup, "move Samba's own agent out of the way"),
+        ("remove", remove, "undo setup"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument(
+            "-n", "--dry-run", action="store_true", help="say what would be done, do nothing"
+        )
+        command.set_defaults(command=function)
 
     lines = commands.add_parser(
         "share-config", help="print what smb.conf wants for previous versions of a share"
