@@ -102,7 +102,8 @@ class Volumes:
             reason = "; ".join(f"{name}: {why}" for name, why in refusals.items())
             result = HResult.FSRVP_E_NOT_SUPPORTED
             return Verdict(share, directory, None, result, reason, refusals)
-        place = SharePlace(share, *provider.locate(directory), provider.name, directory)
+        located = provider.locate(directory)
+        place = SharePlace(share, *located, provider.name, directory, provider.whole_volume)
         self._known[_key(share)] = _Known(place, provider, generation, identity)
         return Verdict(share, directory, place, HResult.ZERO, "", refusals)
 

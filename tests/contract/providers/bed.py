@@ -44,7 +44,9 @@ class Bed:
     ) -> SnapshotRequest:
         path = str(directory or self.directory)
         share = Share(name=SHARE, path=path, from_registry=False, options=options or {})
-        place = SharePlace(share, *self.provider.locate(path), self.provider.name, path)
+        located = self.provider.locate(path)
+        whole = self.provider.whole_volume
+        place = SharePlace(share, *located, self.provider.name, path, whole)
         moment = time.time() if created is None else created
         return SnapshotRequest(new_id(), new_id(), place, writable, moment, "SERVER")
 

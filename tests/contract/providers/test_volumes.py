@@ -41,7 +41,8 @@ def reason(volumes: Volumes, share: Share) -> str:
 def test_a_place_is_what_the_provider_says(volumes: Volumes, bed: Bed) -> None:
     wanted = share(bed.directory)
     name, root = bed.provider.locate(str(bed.directory))
-    place = SharePlace(wanted, name, root, bed.provider.name, str(bed.directory))
+    provider, directory = bed.provider, str(bed.directory)
+    place = SharePlace(wanted, name, root, provider.name, directory, provider.whole_volume)
     assert [volumes.place(wanted) for _ in range(2)] == [place, place]
     assert volumes.explain(wanted).place == place
 
