@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "fsrvpd.providers": {"fsrvpd.core", "fsrvpd.protocol"},
     "fsrvpd.volumes": {"fsrvpd.core", "fsrvpd.protocol"},
     "samba_hooks": {"fsrvpd.core", "fsrvpd.protocol"},
-    "fsrvpd.command_line": {"fsrvpd", "fsrvpd.core"},
+    "fsrvpd.command_line": {"fsrvpd", "fsrvpd.core", "samba_hooks"},
     "fsrvpd.daemon": {
         "fsrvpd",
         "fsrvpd.command_line",
@@ -41,6 +41,8 @@ MAY_IMPORT = {
         "fsrvpd.command_line",
         "fsrvpd.core",
         "fsrvpd.protocol",
+        "fsrvpd.providers",
+        "fsrvpd.volumes",
         "samba_hooks",
     },
 }

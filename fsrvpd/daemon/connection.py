@@ -22,6 +22,7 @@ from fsrvpd.protocol.hresult import HResult
 from fsrvpd.protocol.ports import Caller, NtlmResponse
 from fsrvpd.rpc.association import Association
 from fsrvpd.rpc.association import Call as RpcCall
+from fsrvpd.rpc.faults import Fault
 from fsrvpd.rpc.security.acceptors import Acceptors
 from fsrvpd.rpc.security.requirement import Requirement
 from samba_hooks import npa
@@ -31,7 +32,6 @@ log = logging.getLogger("fsrvpd.pipe")
 
 RECEIVE = 65536 + 2  # bytes: one whole message at a time
 MAX_UNSENT = 1 << 20  # bytes that wait for a client which does not read; then it is dropped
-RPC_X_BAD_STUB_DATA = 0x000006F7  # the fault status for a stub that cannot be read
 NOBODY = Caller("-", "-", "", frozenset(), 0, -1, True)
 
 
@@ -175,7 +175,7 @@ class PipeConnection:
             request = decode_request(call.opnum, call.stub, call.syntax, call.big_endian)
         except Malformed as error:
             log.log(NOTICE, "%s of %s: %s", pending.opnum.name, self.caller.address, error)
-            self._association.fault(call, RPC_X_BAD_STUB_DATA)
+            self._association.fault(call, Fault.BAD_STUB_DATA)
             return
         self._host.take(pending, request)
 
