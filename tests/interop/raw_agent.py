@@ -148,9 +148,13 @@ class RawAgent:
             self._address, 445, r"\FssagentRpc", smb_connection=self._connection
         )
         pipe = binding.get_dce_rpc()
+        self._prepare(pipe)
         pipe.connect()
         pipe.bind(INTERFACE)
         return pipe
+
+    def _prepare(self, pipe: Any) -> None:
+        """Where a client that authenticates says how."""
 
     def _there(self, function: Callable[[], Result]) -> Result:
         return self._thread.submit(function).result(120)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Iterator
+from typing import Iterator, Union
 
 import pytest
 
@@ -35,9 +35,11 @@ NEVER_CALLED = {Opnum.IsPathShadowCopied, Opnum.RecoveryCompleteShadowCopySet}
 VERDICT = re.compile(r"^(success|failure|error|skip): fsrvp\.(\w+)", re.MULTILINE)
 
 
-def run_suite(site: Site, name: str) -> tuple[dict[str, str], str]:
+def run_suite(
+    site: Site, name: Union[str, list[str]], binding: str = ""
+) -> tuple[dict[str, str], str]:
     """The verdict on each test, and what the suite said."""
-    done = site.samba.smbtorture(name, f"--option=fss:sequence timeout={TIMEOUT}")
+    done = site.samba.smbtorture(name, f"--option=fss:sequence timeout={TIMEOUT}", binding=binding)
     verdicts = {test: verdict for verdict, test in VERDICT.findall(done.stdout)}
     return verdicts, f"{done.stdout}\n{done.stderr}\n{site.daemon.tail()}"
 

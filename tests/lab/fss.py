@@ -35,10 +35,12 @@ def create_expose(
     context: str = "backup",
     mode: str = "ro",
     user: User = ROOT,
+    binding: str = "",
 ) -> list[ShadowCopy]:
     """Drive a whole set, from IsPathSupported to GetShareMapping. One copy a share."""
     names = " ".join(f'"{share}"' for share in shares)
-    done = samba.rpcclient(f"fss_create_expose {context} {mode} {names}", user=user)
+    command = f"fss_create_expose {context} {mode} {names}"
+    done = samba.rpcclient(command, user=user, binding=binding)
     copies = exposed(done.stdout)
     assert [copy.base for copy in copies] == list(shares), done.stdout
     return copies
@@ -49,8 +51,9 @@ def exposed(output: str) -> list[ShadowCopy]:
     return [_copy(found) for found in EXPOSED.finditer(output)]
 
 
-def get_mapping(samba: Samba, copy: ShadowCopy) -> ShadowCopy:
-    done = samba.rpcclient(f'fss_get_mapping "{copy.base}" {copy.set_id} {copy.copy_id}')
+def get_mapping(samba: Samba, copy: ShadowCopy, *, binding: str = "") -> ShadowCopy:
+    command = f'fss_get_mapping "{copy.base}" {copy.set_id} {copy.copy_id}'
+    done = samba.rpcclient(command, binding=binding)
     found = MAPPED.search(done.stdout)
     assert found is not None, done.stdout
     return _copy(found)
@@ -61,8 +64,9 @@ def recovery_complete(samba: Samba, copy: ShadowCopy) -> None:
     assert "marked recovery complete" in done.stdout, done.stdout
 
 
-def delete(samba: Samba, copy: ShadowCopy) -> None:
-    done = samba.rpcclient(f'fss_delete "{copy.base}" {copy.set_id} {copy.copy_id}')
+def delete(samba: Samba, copy: ShadowCopy, *, binding: str = "") -> None:
+    command = f'fss_delete "{copy.base}" {copy.set_id} {copy.copy_id}'
+    done = samba.rpcclient(command, binding=binding)
     assert " shadow-copy deleted" in done.stdout, done.stdout
 
 

@@ -218,12 +218,16 @@ class Samba:
         self.smbclient(share, f'put "{local}" "{name}"', user=user)
 
     def smbtorture(
-        self, tests: Union[str, Iterable[str]], *options: str, timeout: float = 300.0
+        self,
+        tests: Union[str, Iterable[str]],
+        *options: str,
+        binding: str = "",
+        timeout: float = 300.0,
     ) -> subprocess.CompletedProcess[str]:
         """Run tests of Samba's own suite. The exit status is the caller's to judge."""
         names = [tests] if isinstance(tests, str) else list(tests)
         argv: list[Argument] = ["smbtorture", "-s", self.conf, "-U", ROOT.login, *options]
-        argv += [f"ncacn_np:{self.address}", *names]
+        argv += [f"ncacn_np:{self.address}[{binding}]", *names]
         return self.run(argv, check=False, timeout=timeout)
 
     def net(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -56,7 +56,7 @@ class Channel:
         self._context = context
         self._auth_type = auth_type
         self._terms = terms
-        self._failure = ""
+        self.failure = ""  # why the client's first request will be refused
         self.done = False
 
     @property
@@ -65,7 +65,7 @@ class Channel:
         return self.done and not self._terms.needs_signing
 
     def step(self, parsed: Pdu, token: bytes) -> Progress:
-        if self.done or self._failure or not self._agrees(parsed):
+        if self.done or self.failure or not self._agrees(parsed):
             raise AuthenticationError("a token out of sequence, or on other terms")
         return self._noted(self._context.step(token))
 
@@ -75,8 +75,8 @@ class Channel:
         return reply
 
     def fail(self, why: str) -> None:
-        """The client could not be told at once; its first request will be refused."""
-        self._failure, self.done = why, False
+        """The client cannot be told before its first request."""
+        self.failure, self.done = why, False
 
     def security(self, context_id: int) -> Security:
         principal = self._context.principal
@@ -86,8 +86,8 @@ class Channel:
 
     def open(self, parsed: Pdu, data: bytes) -> bytes:
         """The stub in a fragment of a request. Raises: BadSignature."""
-        if self._failure or not self.done:
-            raise NotAgreed(self._failure or "a request before the client was authenticated")
+        if not self.done:
+            raise NotAgreed(self.failure or "a request before the client was authenticated")
         if not self._agrees(parsed):
             raise NotAgreed("a request on other terms than the client's authentication")
         verifier = parsed.token - pdu.VERIFIER_SIZE
@@ -204,7 +204,8 @@ class Channels:
             return None
         (context_id, channel), *others = self._channels.items()
         if others or not channel.optional:
-            raise NotAgreed("a request without the verifier that was agreed upon")
+            why = channel.failure or "a request without the verifier that was agreed upon"
+            raise NotAgreed(why)
         return channel.security(context_id)
 
 

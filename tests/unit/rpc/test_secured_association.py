@@ -169,6 +169,7 @@ def test_wrong_password_is_not_forgiven_without_a_verifier() -> None:
     peer.auth3(peer.initiator.next(peer.bind().token))
     assert peer.send(pdu.request(Opnum.SetContext, SET_CONTEXT)) == []
     assert peer.fault() == Fault.ACCESS_DENIED
+    assert "wrong password" in peer.association.close_reason
 
 
 def test_unknown_provider() -> None:
