@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fsrvpd.core import messages as m
 from fsrvpd.protocol.hresult import HResult
 from fsrvpd.protocol.model import Status
@@ -11,6 +13,7 @@ TOO_MANY_SETS = HResult.VSS_E_MAXIMUM_NUMBER_OF_SNAPSHOTS_REACHED
 TOO_MANY_SHARES = HResult.VSS_E_MAXIMUM_NUMBER_OF_VOLUMES_REACHED
 
 
+@pytest.mark.spec("3.1.4.3-8")
 def test_a_client_may_have_so_many_sets() -> None:
     server = Server(max_sets_per_client=2)
     client = Client(server)
@@ -25,6 +28,7 @@ def test_a_client_may_have_so_many_sets() -> None:
     assert client.start().result == HResult.ZERO
 
 
+@pytest.mark.spec("3.1.4.3-8")
 def test_the_server_may_have_so_many_sets() -> None:
     server = Server(max_sets=2)
     for number in (1, 2):
@@ -34,6 +38,7 @@ def test_the_server_may_have_so_many_sets() -> None:
     assert client.start().result == TOO_MANY_SETS
 
 
+@pytest.mark.spec("3.1.4.3-8")
 def test_what_cannot_be_removed_counts() -> None:
     """Else a client could fill a disk by aborting what will not go."""
     for limit in ("max_sets", "max_sets_per_client"):
@@ -47,6 +52,7 @@ def test_what_cannot_be_removed_counts() -> None:
         assert client.start().result == HResult.ZERO
 
 
+@pytest.mark.spec("3.1.4.4-12")
 def test_a_set_holds_64_shares(client: Client) -> None:
     client.reach(Status.STARTED)
     for number in range(64):

@@ -174,6 +174,7 @@ def test_an_abort_that_failed_can_be_called_again(client: Client) -> None:
     assert client.server.agent.next_deadline() is None
 
 
+@pytest.mark.spec("3.1.4.8-3")
 def test_an_abort_that_hangs_is_answered_before_the_client_gives_up(client: Client) -> None:
     client.reach(Status.EXPOSED)
     ticket = client.send(m.AbortShadowCopySet(client.set_id))

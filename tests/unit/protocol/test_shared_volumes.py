@@ -77,6 +77,7 @@ def test_a_volume_at_the_root_of_all_is_one_too(client: Client) -> None:
     assert paths["two"] == paths["one"][:-1] + "b"
 
 
+@pytest.mark.spec("3.1.4.12-8")
 def test_the_snapshot_dies_with_its_last_mapping(client: Client) -> None:
     add(client, place("one", "/pool/one"))
     add(client, place("two", "/pool/two"))
