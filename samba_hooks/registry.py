@@ -25,13 +25,17 @@ from fsrvpd.errors import RegistryError
 from fsrvpd.protocol.ports import ShadowShare, Share
 from samba_hooks.configuration import SambaConfiguration, configuration
 from samba_hooks.freshness import ConfigVersion, Freshness
-from samba_hooks.worker import protocol
+from samba_hooks.worker import LIBRARY, protocol
 
 logger = logging.getLogger("samba_hooks.registry")
 
 DEFAULT_TIMEOUT = 30.0
 _FAREWELL = 5.0
 _MOST_KEPT = 4096
+
+
+class LibraryMissing(RegistryError):
+    """libsmbconf cannot be loaded on this system."""
 
 
 class _Worker(NamedTuple):
@@ -55,10 +59,12 @@ class RegistryClient:
         overrides: Sequence[tuple[str, str]] = (),
         *,
         timeout: float = DEFAULT_TIMEOUT,
+        library: str = LIBRARY,
     ) -> None:
         self._config_file = config_file
         self._overrides = tuple(overrides)
         self._timeout = timeout
+        self._library = library
         self._lock = threading.Lock()
         self._worker: Optional[_Worker] = None
         self._freshness = Freshness()
@@ -158,6 +164,8 @@ class RegistryClient:
                 ) from error
         for level, line in answer["log"]:
             logger.log(logging.WARNING if level else logging.ERROR, "samba: %s", line)
+        if "no library" in answer:
+            raise LibraryMissing(answer["error"])
         if "error" in answer:
             raise RegistryError(answer["error"])
         return answer["result"]
@@ -182,6 +190,7 @@ class RegistryClient:
     def _start(self) -> _Worker:
         ours, theirs = socket.socketpair()
         argv = [sys.executable, "-I", "-m", "samba_hooks.worker", f"--socket={theirs.fileno()}"]
+        argv.append(f"--library={self._library}")
         if self._config_file is not None:
             argv.append(f"--configfile={self._config_file}")
         argv += [f"--option={name}={value}" for name, value in self._overrides]

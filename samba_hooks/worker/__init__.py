@@ -2,3 +2,5 @@
 
 Run as `python -m samba_hooks.worker`; `samba_hooks.registry` starts it and talks to it.
 """
+
+LIBRARY = "libsmbconf.so.0"

@@ -17,7 +17,7 @@ import time
 from typing import Optional, Sequence
 
 from fsrvpd.errors import RegistryError
-from samba_hooks.worker import protocol
+from samba_hooks.worker import LIBRARY, protocol
 from samba_hooks.worker.libsmbconf import Events, Library
 from samba_hooks.worker.samba_log import SambaLog
 from samba_hooks.worker.verbs import Verbs
@@ -30,7 +30,7 @@ class Worker:
 
     def __init__(self, connection: socket.socket, library: Library, log: SambaLog) -> None:
         self._connection = connection
-        self._log = log
+        self.log = log
         self._readable = False
         self.events = Events(library)
         self.events.on_readable(connection.fileno(), self._on_readable)
@@ -45,14 +45,6 @@ class Worker:
             except protocol.Closed:
                 return
 
-    def refuse(self, reason: str) -> None:
-        """Tell whoever asks first why there will be no answer, and end."""
-        try:
-            protocol.receive(self._connection)
-            protocol.send(self._connection, {"error": reason, "log": self._log.take()})
-        except protocol.Closed:
-            return
-
     def _wait(self) -> None:
         self._readable = False
         while not self._readable:
@@ -65,8 +57,17 @@ class Worker:
         try:
             result = verbs.run(request["verb"], request["arguments"])
         except RegistryError as error:
-            return {"error": str(error), "log": self._log.take()}
-        return {"result": result, "log": self._log.take()}
+            return {"error": str(error), "log": self.log.take()}
+        return {"result": result, "log": self.log.take()}
+
+
+def refuse(connection: socket.socket, answer: protocol.Message) -> None:
+    """Tell whoever asks first why there will be no answers."""
+    try:
+        protocol.receive(connection)
+        protocol.send(connection, answer)
+    except protocol.Closed:
+        return
 
 
 def _end_with_daemon(connection: socket.socket) -> None:
@@ -85,6 +86,7 @@ def _end_with_daemon(connection: socket.socket) -> None:
 def _arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="samba_hooks.worker")
     parser.add_argument("--socket", type=int, required=True)
+    parser.add_argument("--library", default=LIBRARY)
     parser.add_argument("-s", "--configfile")
     parser.add_argument("--option", action="append", default=[])
     return parser.parse_args(argv)
@@ -95,14 +97,17 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold security descriptors
     connection = socket.socket(fileno=arguments.socket)
     threading.Thread(target=_end_with_daemon, args=[connection], daemon=True).start()
+    try:
+        library = Library(arguments.library)
+    except RegistryError as error:
+        refuse(connection, {"error": str(error), "no library": True, "log": []})
+        return 1
+    worker = Worker(connection, library, SambaLog(library))
     overrides = [tuple(option.split("=", 1)) for option in arguments.option]
-    library = Library()
-    log = SambaLog(library)
-    worker = Worker(connection, library, log)
     try:
         verbs = Verbs(library, worker.events, arguments.configfile, overrides)
     except RegistryError as error:
-        worker.refuse(str(error))
+        refuse(connection, {"error": str(error), "log": worker.log.take()})
         return 1
     worker.serve(verbs)
     verbs.close()

@@ -13,9 +13,8 @@ from typing import Any, Callable, Iterator, Optional, Sequence
 from cffi import FFI
 
 from fsrvpd.errors import RegistryError
+from samba_hooks.worker import LIBRARY
 from samba_hooks.worker.declarations import DECLARATIONS
-
-LIBRARY = "libsmbconf.so.0"
 
 _SBC_ERR_OK = 0
 _TEVENT_FD_READ = 1
@@ -32,11 +31,11 @@ class Library:
     Raises: RegistryError when it cannot be loaded.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, library: str = LIBRARY) -> None:
         try:
-            self.call: Any = ffi.dlopen(LIBRARY)
+            self.call: Any = ffi.dlopen(library)
         except OSError as error:
-            raise RegistryError(f"{LIBRARY}: {error}; install Samba's libraries") from error
+            raise RegistryError(f"{library} cannot be loaded: {error}") from error
         self._debug_callback: Any = None
 
     @contextlib.contextmanager

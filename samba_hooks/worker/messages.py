@@ -15,5 +15,5 @@ def disconnect(events: Events, share: str) -> None:
 
 
 def configuration_changed(events: Events) -> None:
-    """Every smbd forgets shares that are not in use and reads smb.conf again."""
+    """Every smbd forgets shares that are not in use, and reads those that are anew."""
     events.send_to_all(_CONF_UPDATED, b"")

@@ -2,7 +2,8 @@
 
 Each is a JSON object behind its length as four bytes, big-endian. A request is
 {"verb": name, "arguments": {…}}. A response is {"result": …} or {"error": text}, with
-"log": [[level, line], …], what Samba said meanwhile.
+"log": [[level, line], …], what Samba said meanwhile; an error for want of the library has
+"no library": true.
 """
 
 from __future__ import annotations

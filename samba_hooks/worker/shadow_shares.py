@@ -61,6 +61,8 @@ class ShadowShares:
                 self._registry.set(name, "read only", "Yes")
                 if self._registry.get(name, "write list"):
                     self._registry.set(name, "write list", "")
+        # In this order, for who comes back at once must find the share closed already.
+        messages.configuration_changed(self._events)
         self._disconnect(writable)
 
     def unexpose(self, names: Sequence[str]) -> None:
@@ -72,6 +74,10 @@ class ShadowShares:
                     self._registry.delete(name)
                     self._definitions.forget(name)
         self._delete_descriptors(names)
+        # smbd forgets only shares that are not in use; the second time is for who came
+        # back before it did.
+        self._disconnect(names)
+        messages.configuration_changed(self._events)
         self._disconnect(names)
 
     def marked(self) -> dict[str, str]:
@@ -141,7 +147,5 @@ class ShadowShares:
         return True
 
     def _disconnect(self, names: Sequence[str]) -> None:
-        """First the connections, so that smbd does not hold the share when it reads anew."""
         for name in names:
             messages.disconnect(self._events, name)
-        messages.configuration_changed(self._events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from multiprocessing.connection import Client
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, Optional
@@ -24,8 +25,8 @@ class RemoteRegistry:
         address = lab.directory / name
         self.log = lab.directory / f"log.{name}"
         self.process: LabProcess = lab.popen([sys.executable, DRIVER, address], output=self.log)
-        wait_until("the driver listens", address.is_socket)
-        self._connection = Client(str(address))
+        self._connection: Any = None
+        wait_until("the driver listens", lambda: self._connects(str(address)))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
@@ -37,6 +38,13 @@ class RemoteRegistry:
 
         return call
 
+    def _connects(self, address: str) -> bool:
+        try:
+            self._connection = Client(address)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        return True
+
     def hang_up(self) -> None:
         self._connection.close()
 
@@ -44,7 +52,7 @@ class RemoteRegistry:
 class Site:
     """One smbd and one registry client; `root` holds the shared directories."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, kind: str) -> None:
         self.lab = lab
         self.root = lab.directory / "shares"
         self.root.mkdir()
@@ -52,7 +60,7 @@ class Site:
         self.samba.start()
         self.alice: User = self.samba.add_user("alice")
         self.bob: User = self.samba.add_user("bob")
-        self.registry = self.new_registry("registry")
+        self.registry = self.new_registry("registry", kind)
 
     def share(self, name: str, options: Optional[Mapping[str, str]] = None) -> Share:
         return Share(name, self.directory(name), options or {})
@@ -66,9 +74,10 @@ class Site:
             (path / "file").write_text(f"in {name}")
         return path
 
-    def new_registry(self, name: str, **options: Any) -> RemoteRegistry:
+    def new_registry(self, name: str, kind: str = "library", **options: Any) -> RemoteRegistry:
+        """`kind` is one of driver.KINDS."""
         registry = RemoteRegistry(self.lab, name)
-        registry.start(str(self.samba.conf), **options)
+        registry.start(kind, str(self.samba.conf), **options)
         return registry
 
     def registry_share(self, name: str, **options: str) -> None:
@@ -99,9 +108,15 @@ class Site:
         return self.samba.net("conf", "listshares").stdout.split("\n")[:-1]
 
 
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
+@contextmanager
+def open_site(kind: str) -> Iterator[Site]:
     with Lab() as lab:
-        site = Site(lab)
+        site = Site(lab, kind)
         yield site
         site.registry.hang_up()
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with open_site("library") as site:
+        yield site

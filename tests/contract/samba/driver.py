@@ -1,4 +1,4 @@
-"""Runs in the lab: a RegistryClient whose methods the test calls through a UNIX socket."""
+"""Runs in the lab: a registry client whose methods the test calls through a UNIX socket."""
 
 from __future__ import annotations
 
@@ -9,21 +9,29 @@ import threading
 import time
 from multiprocessing.connection import Listener
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Dict, Optional
 
+from samba_hooks.commands import CommandRegistry
+from samba_hooks.open_registry import Registry, open_registry
 from samba_hooks.registry import RegistryClient
+
+KINDS: Dict[str, Callable[..., Registry]] = {
+    "library": RegistryClient,
+    "commands": CommandRegistry,
+    "either": open_registry,
+}
 
 
 class Driver:
     """What a test may call by name: the client's methods and those below."""
 
     def __init__(self) -> None:
-        self.client: Optional[RegistryClient] = None
+        self.client: Optional[Registry] = None
 
-    def start(self, *arguments: Any, **options: Any) -> None:
-        if self.client is not None:
-            self.client.close()
-        self.client = RegistryClient(*arguments, **options)
+    def start(self, kind: str, *arguments: Any, **options: Any) -> str:
+        """The class that was chosen."""
+        self.client = KINDS[kind](*arguments, **options)
+        return type(self.client).__name__
 
     def worker(self) -> Optional[int]:
         """The worker's process id in the lab, None when there is none."""

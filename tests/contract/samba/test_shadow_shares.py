@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Iterator
 
@@ -11,11 +12,18 @@ from fsrvpd.errors import RegistryError
 from tests.lab import CommandFailed, User
 from tests.lab.namespaces import wait_until
 
-from .conftest import SET_ID, Site
+from .conftest import SET_ID, Site, open_site
 
 FILE = "file"
 EVERYBODY_READS = "S-1-1-0:ALLOWED/0/READ"
 EVERYBODY_ALL = "S-1-1-0:ALLOWED/0x0/FULL"
+
+
+@pytest.fixture(scope="module", params=["library", "commands"])
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """Both ways of reaching Samba's registry must pass all of this."""
+    with open_site(request.param) as site:
+        yield site
 
 
 @contextmanager
@@ -238,6 +246,28 @@ def refused(smb: SMBConnection, tree: int, handle: int) -> bool:
     return False
 
 
+def test_a_writer_who_comes_back_at_once_is_sealed_out(site: Site) -> None:
+    """It writes without a pause, and connects anew the moment it is thrown out."""
+    shadow = site.shadow("data", read_only=False)
+    site.registry.expose([shadow])
+    with session(site, site.alice) as smb, ThreadPoolExecutor(1) as sealer:
+        tree = connect(smb, shadow.name)
+        sealing = sealer.submit(site.registry.seal, [shadow.name])
+
+        def sealed_out() -> bool:
+            nonlocal tree
+            try:
+                smb.closeFile(tree, smb.createFile(tree, "again"))
+            except SessionError as error:
+                if "NETWORK_NAME_DELETED" not in str(error):
+                    return True
+                tree = connect(smb, shadow.name)
+            return False
+
+        wait_until("the writer is refused", sealed_out)
+        sealing.result()
+
+
 def test_sealing_what_is_sealed_disconnects_nobody(site: Site) -> None:
     shadow = site.shadow("data")
     site.registry.expose([shadow])
@@ -304,7 +334,7 @@ def test_expose_twice_replaces_what_an_earlier_try_left(site: Site) -> None:
     ("flaw", "cause"),
     [
         ({"base": "no such share"}, "gone"),
-        ({"comment": "two\nlines"}, "no value"),
+        ({"comment": "two\nlines"}, "no value|cannot stand"),
         ({"path": "/vol/%U"}, "expand"),
         ({"name": "theirs"}, "is not this shadow copy"),
     ],

@@ -119,7 +119,7 @@ def test_memory_stays_flat(site: Site, registry: RemoteRegistry) -> None:
 
 def test_unknown_config_file_is_an_error_that_names_it(site: Site) -> None:
     registry = RemoteRegistry(site.lab, "lost")
-    registry.start("/nonexistent/smb.conf")
+    registry.start("library", "/nonexistent/smb.conf")
     with pytest.raises(RegistryError, match=r"/nonexistent/smb\.conf"):
         registry.configuration()
     registry.hang_up()

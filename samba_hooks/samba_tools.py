@@ -1,0 +1,71 @@
+"""Samba's own command line tools, run one at a time with the daemon's -s and --option."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import subprocess
+import time
+from typing import Mapping, Optional, Sequence
+
+from fsrvpd.errors import RegistryError
+
+logger = logging.getLogger("samba_hooks.tools")
+
+
+class SambaTools:
+    """`timeout` in seconds and for each command."""
+
+    def __init__(
+        self,
+        config_file: Optional[str],
+        overrides: Sequence[tuple[str, str]],
+        timeout: float,
+    ) -> None:
+        self.config_file = config_file
+        self._options = [f"--option={name}={value}" for name, value in overrides]
+        self._timeout = timeout
+
+    def run(self, tool: str, *arguments: str) -> str:
+        """stdout of `tool -s FILE --option=… arguments`. Raises: RegistryError."""
+        file_option = [f"--configfile={self.config_file}"] if self.config_file else []
+        return self._checked([tool, *file_option, *self._options, *arguments])
+
+    def testparm(self) -> str:
+        """The whole configuration with all defaults, the registry's shares included."""
+        file_argument = [self.config_file] if self.config_file else []
+        arguments = ["testparm", "--suppress-prompt", "--verbose"]
+        return self._checked([*arguments, *self._options, *file_argument])
+
+    def version(self) -> str:
+        return self._checked(["smbd", "--version"]).split()[-1]
+
+    def _checked(self, argv: Sequence[str]) -> str:
+        start = time.monotonic()
+        try:
+            done = subprocess.run(  # noqa: S603 - an argument vector, no shell
+                argv,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="surrogateescape",
+                timeout=self._timeout,
+                env=_environment(),
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise RegistryError(f"{argv[0]}: not installed; install Samba's tools") from error
+        except subprocess.TimeoutExpired as error:
+            raise RegistryError(f"{shlex.join(argv)}: no end after {self._timeout:g} s") from error
+        logger.debug(
+            "%s: status %d, %.3f s", shlex.join(argv), done.returncode, time.monotonic() - start
+        )
+        if done.returncode != 0:
+            said = done.stderr.strip() or done.stdout.strip() or f"status {done.returncode}"
+            raise RegistryError(f"{shlex.join(argv)}: {said}")
+        return done.stdout
+
+
+def _environment() -> Mapping[str, str]:
+    return {**os.environ, "LC_ALL": "C"}
