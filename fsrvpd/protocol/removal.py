@@ -67,7 +67,7 @@ class Removal(Machine):
             return
         shadow_copy_set = self._lookup(key)
         self._admit(call, shadow_copy_set)
-        self._doom(shadow_copy_set, f"{call.caller.account} aborted it", [call])
+        self._doom(shadow_copy_set, f"{call.caller.account!r} aborted it", [call])
 
     def _await_removal(self, leaving: ShadowCopySet, call: Call) -> None:
         work = self._work.get(leaving.shadow_copy_set_id)
