@@ -7,7 +7,7 @@ C_WARNINGS := -std=c11 -Wall -Wextra -Wconversion -Werror
 .PHONY: demo test deps venv lint lint-c unit clean
 
 demo: deps
-	@$(MAKE) --no-print-directory venv
+	@$(MAKE) --no-print-directory --silent venv
 	@$(VENV)/bin/python -m demo.demo
 
 test: deps
