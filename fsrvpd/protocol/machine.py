@@ -281,6 +281,7 @@ class Machine(ABC):
                 writable=context.is_writable(of.context),
                 created=copy.creation_timestamp / 10_000_000 - FILETIME_EPOCH,
                 server=self.settings.owner_machine_name,
+                keep=copy.keep,
             )
             for copy in copies
         ]

@@ -73,6 +73,7 @@ class SnapshotRequest(NamedTuple):
     writable: bool
     created: float  # Unix time, s: when the client asked for it
     server: str = ""  # netbios name of this server, for the mark on disk
+    keep: bool = False  # `fsrvp:keep`: it outlives its share and its set
 
 
 class Found(NamedTuple):
@@ -83,6 +84,7 @@ class Found(NamedTuple):
     shadow_copy_id: str
     share: str
     server: str
+    keep: bool = False  # as the request said
 
 
 class PreviousVersions(NamedTuple):

@@ -220,4 +220,5 @@ def _found_on(path: str) -> Iterator[Found]:
         own = found.mark
         name = SnapshotName(own.shadow_copy_id, found.label)
         snapshot = _snapshot(path, volume_name, name, own)
-        yield Found(snapshot, own.shadow_copy_set_id, own.shadow_copy_id, own.share, own.server)
+        ids = own.shadow_copy_set_id, own.shadow_copy_id
+        yield Found(snapshot, *ids, own.share, own.server, own.keep)

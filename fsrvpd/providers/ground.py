@@ -102,6 +102,7 @@ def mark_of(request: SnapshotRequest) -> Mark:
         request.server,
         request.created,
         below(request.place),
+        request.keep,
     )
 
 

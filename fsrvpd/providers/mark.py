@@ -49,6 +49,7 @@ class Mark(NamedTuple):
     server: str
     created: float  # Unix time, s
     path: str  # of the share's directory below the volume's root, "" for the root itself
+    keep: bool = False  # `fsrvp:keep`: no set may know it any more, and still it stays
 
 
 def label(second: int) -> str:

@@ -237,6 +237,12 @@ def test_labels_stay_unique_over_a_restart(bed: Bed) -> None:
     assert first.root[-8:] != second.root[-8:]
 
 
+def test_a_snapshot_says_whether_it_is_to_be_kept(bed: Bed) -> None:
+    for keep in (False, True):
+        bed.take(bed.request()._replace(keep=keep))
+    assert sorted(found.keep for found in bed.found()) == [False, True]
+
+
 def test_what_was_planned_keeps_its_label(bed: Bed) -> None:
     requests = [bed.request(created=1_795_000_000.0) for _ in range(5)]
     planned = [bed.provider.plan(request) for request in requests]
