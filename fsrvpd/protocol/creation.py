@@ -53,7 +53,7 @@ class Creation(Removal):
         """The same client begins anew: its unfinished set goes, up to a limit of tries."""
         self._turns.end(previous)
         unfinished = self.table.get(previous.shadow_copy_set_id or b"")
-        if unfinished is not None and not self._is_finished(unfinished):
+        if unfinished is not None:
             self._doom(unfinished, f"client {previous.client_address} called SetContext anew")
         limit = self.settings.dialect.retry_limit
         if limit is not None and previous.retry_count + 1 > limit:
@@ -82,7 +82,7 @@ class Creation(Removal):
 
     def _require_no_set(self, turn: Turn) -> None:
         other = self.table.get(turn.shadow_copy_set_id or b"")
-        if other is not None and not self._is_finished(other):
+        if other is not None:
             why = f"its set {m.format_guid(other.shadow_copy_set_id)} is {other.status.value}"
             raise PeerError(HResult.FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS, why)
 

@@ -117,8 +117,6 @@ class Removal(Machine):
     def _drop_if_empty(self, of: ShadowCopySet, copy: ShadowCopy) -> None:
         if not copy.share_mapping_list:
             self.table.remove_copy(of, copy)
-        if of.doomed:
-            return
         if of.shadow_copy_list:
             self._save(of)
         else:
@@ -142,7 +140,7 @@ class Removal(Machine):
         why = f"the message sequence timer of client {turn.client_address} elapsed"
         if shadow_copy_set is None:
             self._event("timer-elapsed", None, why)
-        elif not self._is_finished(shadow_copy_set):
+        else:
             self._event("timer-elapsed", shadow_copy_set.shadow_copy_set_id, why)
             self._doom(shadow_copy_set, why)
 
@@ -232,7 +230,6 @@ class Removal(Machine):
                 self._doom(of, f"what it had left could not be removed: {outcome.reason}")
                 return
             of.uncertain = False
-            self._save(of)
             text = "what an unsuccessful step had left is gone"
             self._event("step-undone", of.shadow_copy_set_id, text)
 

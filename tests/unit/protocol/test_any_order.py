@@ -208,6 +208,7 @@ class AnyOrder(RuleBasedStateMachine):
         for turn in turns:
             of = agent.table.get(turn.shadow_copy_set_id or b"")
             assert of is not None or turn.shadow_copy_set_id is None, "a turn outlived its set"
+            assert of is None or not agent._is_finished(of), "a turn outlived its creation"
             work = agent._work.get(turn.shadow_copy_set_id or b"")
             busy = work is not None and bool(work.waits)
             assert turn.deadline is not None or busy, "nothing will ever end this turn"

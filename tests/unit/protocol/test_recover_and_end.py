@@ -309,3 +309,14 @@ def test_a_deletion_is_tried_again_once_the_set_has_no_other_job(client: Client)
     client.server.pass_time(60)
     client.server.finish()
     assert set(client.server.disk) == {format_guid(client.copy_ids["home"])}
+
+
+def test_an_abort_ends_deletions_that_are_to_be_tried_again(client: Client) -> None:
+    client.reach(Status.EXPOSED, shares=("data", "home", "rest"))
+    for share in ("data", "home"):
+        client.send(m.DeleteShareMapping(client.set_id, client.copy_ids[share], unc(share)))
+        if share == "data":
+            client.server.fail(HResult.VSS_E_PROVIDER_VETO)
+    assert client.abort() == HResult.ZERO
+    assert client.server.is_clean()
+    assert client.server.agent.next_deadline() is None

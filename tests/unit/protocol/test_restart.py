@@ -158,6 +158,7 @@ def test_sets_finished_under_another_dialect_do_not_fight_for_the_turn() -> None
     for _ in range(3):
         client.server.pass_time(1)
         client.reach(Status.EXPOSED)
+    client.server.store = dict(reversed(list(client.server.store.items())))
     client.server.restart(dialect=CURRENT)
     assert [s.shadow_copy_set_id for s in client.server.agent.table] == [client.set_id]
     client.server.finish_all()
