@@ -17,8 +17,9 @@ THE_SERVERS = ""  # the key of the only turn when sets are not made in parallel
 
 @dataclass
 class Turn:
-    """One creation process, which ends when its set is finished or gone. `deadline` is when the Message Sequence Timer elapses,
-    None while it is stopped; in seconds of the injected monotonic clock."""
+    """One creation process, which ends when its set is finished or gone. `deadline` is when
+    the Message Sequence Timer elapses, None while it is stopped; in seconds of the injected
+    monotonic clock."""
 
     client_address: str
     context: int

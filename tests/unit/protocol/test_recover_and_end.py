@@ -27,7 +27,10 @@ def test_recovery_complete_stops_the_timer_and_frees_the_context(
 ) -> None:
     client.reach(Status.EXPOSED, recovery)
     assert client.recovery_complete() == HResult.ZERO
-    assert client.server.status(client.set_id) is Status.RECOVERED
+    shadow_copy_set = client.server.set(client.set_id)
+    assert shadow_copy_set is not None
+    assert shadow_copy_set.status is Status.RECOVERED
+    assert shadow_copy_set.recovered == client.server.wall_clock()
     assert not client.server.context_set()
     client.server.pass_time(1_000_000)
     assert client.server.status(client.set_id) is Status.RECOVERED
