@@ -89,5 +89,15 @@ struct tevent_fd *_tevent_add_fd(struct tevent_context *ev, TALLOC_CTX *mem, int
                                  void *private_data, const char *handler_name,
                                  const char *location);
 struct messaging_context *messaging_init(TALLOC_CTX *mem, struct tevent_context *ev);
+struct server_id {
+    uint64_t pid;
+    uint32_t task_id;
+    uint32_t vnn;
+    uint64_t unique_id;
+};
+struct server_id pid_to_procid(int pid);
+int pidfile_pid(const char *directory, const char *program);
+NTSTATUS messaging_send_buf(struct messaging_context *ctx, struct server_id server,
+                            uint32_t type, const uint8_t *data, size_t size);
 void messaging_send_all(struct messaging_context *ctx, int type, const void *data, size_t size);
 """

@@ -62,6 +62,11 @@ class Library:
     def default_config_file(self) -> str:
         return _text(self.call.get_dyn_CONFIGFILE())
 
+    def running(self, program: str, pid_directory: str) -> int:
+        """Process id of one of Samba's daemons, by its pid file; 0 when it does not run."""
+        with self.frame():
+            return int(self.call.pidfile_pid(_encoded(pid_directory), _encoded(program)))
+
     def server_role(self) -> str:
         return _text(self.call.server_role_str(self.call.lp_server_role()))
 
@@ -310,6 +315,13 @@ class Events:
             self._bus = self._library.call.messaging_init(ffi.NULL, self._context)
         if self._bus == ffi.NULL:
             raise RegistryError("Samba's message bus cannot be joined: see the log of Samba")
+
+    def send_to(self, pid: int, kind: int, data: bytes) -> bool:
+        """Whether the process was there to take it, now or while the loop runs."""
+        call = self._library.call
+        with self._library.frame():
+            server = call.pid_to_procid(pid)
+            return bool(call.messaging_send_buf(self._bus, server, kind, data, len(data)) == 0)
 
     def send_to_all(self, kind: int, data: bytes) -> None:
         """A message for every process of Samba's. Those that cannot take it at once get it

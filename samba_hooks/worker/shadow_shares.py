@@ -15,9 +15,9 @@ from fsrvpd.protocol.ports import ShadowShare
 from samba_hooks import dump
 from samba_hooks.inheritance import parameters_of
 from samba_hooks.share_definition import COPY_MARK
-from samba_hooks.worker import messages
 from samba_hooks.worker.definitions import Definitions
 from samba_hooks.worker.libsmbconf import Events, Library
+from samba_hooks.worker.messages import Smbd
 
 
 class ShadowShares:
@@ -26,7 +26,7 @@ class ShadowShares:
     def __init__(self, library: Library, definitions: Definitions, events: Events) -> None:
         self._library = library
         self._definitions = definitions
-        self._events = events
+        self._smbd = Smbd(library, definitions, events)
         definitions.refresh()
         self._registry = library.open("registry:")
 
@@ -62,7 +62,7 @@ class ShadowShares:
                 if self._registry.get(name, "write list"):
                     self._registry.set(name, "write list", "")
         # In this order, for who comes back at once must find the share closed already.
-        messages.configuration_changed(self._events)
+        self._smbd.configuration_changed()
         self._disconnect(writable)
 
     def unexpose(self, names: Sequence[str]) -> None:
@@ -77,7 +77,7 @@ class ShadowShares:
         # smbd forgets only shares that are not in use; the second time is for who came
         # back before it did.
         self._disconnect(names)
-        messages.configuration_changed(self._events)
+        self._smbd.configuration_changed()
         self._disconnect(names)
 
     def marked(self) -> dict[str, str]:
@@ -148,4 +148,4 @@ class ShadowShares:
 
     def _disconnect(self, names: Sequence[str]) -> None:
         for name in names:
-            messages.disconnect(self._events, name)
+            self._smbd.disconnect(name)
