@@ -121,6 +121,7 @@ def test_the_sixth_retry_fails(client: Client) -> None:
     for _ in range(5):
         assert client.set_context() == HResult.ZERO
     assert client.set_context() == IN_PROGRESS
+    assert not client.server.context_set()
 
 
 @pytest.mark.spec("3.1.4.2-5")
