@@ -20,6 +20,7 @@ from fsrvpd.protocol.actions import (
     Outcome,
     Prepare,
     Remove,
+    Republish,
     Seal,
     Succeeded,
 )
@@ -50,6 +51,7 @@ class JobRunner:
             Prepare: self._prepare,
             Commit: self._commit,
             Expose: self._expose,
+            Republish: self._expose,
             Seal: self._seal,
             Remove: self._remove,
         }
@@ -104,7 +106,7 @@ class JobRunner:
         provider.create(request, planned)
         return planned, time.monotonic()
 
-    def _expose(self, job: Expose) -> Succeeded:
+    def _expose(self, job: Union[Expose, Republish]) -> Succeeded:
         self._registry.expose(job.shares)
         return Succeeded()
 

@@ -64,6 +64,14 @@ class Expose:
 
 
 @dataclass(eq=False)
+class Republish:
+    """Make shadow copy shares again that somebody else removed."""
+
+    shadow_copy_set_id: Guid
+    shares: list[ShadowShare]
+
+
+@dataclass(eq=False)
 class Seal:
     """Make snapshots and their shares read-only."""
 
@@ -82,7 +90,7 @@ class Remove:
     unknown: list[SnapshotRequest] = field(default_factory=list)
 
 
-Job = Union[Prepare, Commit, Expose, Seal, Remove]
+Job = Union[Prepare, Commit, Expose, Republish, Seal, Remove]
 
 
 class Run(NamedTuple):

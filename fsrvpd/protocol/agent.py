@@ -1,7 +1,8 @@
 """The agent of MS-FSRVP 3.1: the thirteen methods as a state machine without I/O.
 
 `rules.RULES` says in which Status a method is permitted and what timer it starts,
-`creation`, `exposure` and `removal` what the methods do, `machine` what holds them together.
+`creation`, `exposure` and `removal` what the methods do, `upkeep` what happens without
+them, `machine` what holds them together.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from fsrvpd.core import messages as m
 from fsrvpd.core.messages import Opnum
 from fsrvpd.errors import PeerError
 from fsrvpd.protocol.creation import Creation
-from fsrvpd.protocol.exposure import Exposure
 from fsrvpd.protocol.hresult import HResult
 from fsrvpd.protocol.machine import Call
 from fsrvpd.protocol.outcome import hresult_of
+from fsrvpd.protocol.upkeep import Upkeep
 
 FSRVP_RPC_VERSION_1 = 1  # 2.2.2.4
 
 
-class Agent(Creation, Exposure):
+class Agent(Creation, Upkeep):
     """Calls, ends of jobs and time come in through `call`, `finished` and `tick`."""
 
     def _dispatch(self, call: Call) -> None:

@@ -32,6 +32,11 @@ def is_writable(context: int) -> bool:
     return bool(context & ATTR_AUTO_RECOVERY)
 
 
+def is_persistent(context: int) -> bool:
+    """Whether the copy outlives a reboot of the server and has no age at which it goes."""
+    return bool(context & ATTR_PERSISTENT)
+
+
 def describe(context: int) -> str:
     """For people: "backup, auto-recovery"."""
     name = NAMES.get(context & ~RECOVERY, "unknown")

@@ -72,7 +72,13 @@ class Creation(Removal):
         self._require_no_set(turn)
         self._require_room(address)
         shadow_copy_set = ShadowCopySet(
-            self._new_guid(), turn.context, address, call.caller.account, self._wall_clock()
+            self._new_guid(),
+            turn.context,
+            address,
+            call.caller.account,
+            self._wall_clock(),
+            boot=self.settings.boot_id,
+            clock=self._now,
         )
         turn.shadow_copy_set_id = shadow_copy_set.shadow_copy_set_id
         self.table.add(shadow_copy_set)

@@ -38,7 +38,7 @@ class Exposure(Removal):
                 name = shadow_copy_share_name(mapped.share, copy.shadow_copy_id)
                 mapped.shadow_copy_share_name = name
         self._save(of)  # the intent: these shares may exist from now on
-        job = Expose(of.shadow_copy_set_id, _shadow_shares(of))
+        job = Expose(of.shadow_copy_set_id, shadow_shares(of))
         self._start(of, job, [call], lambda outcome, waits: self._exposed(of, outcome, waits))
 
     def _exposed(self, of: ShadowCopySet, outcome: Outcome, waits: list[Call]) -> None:
@@ -111,14 +111,16 @@ class Exposure(Removal):
         self._succeed(waits, of)
 
 
-def _shadow_shares(of: ShadowCopySet) -> list[ShadowShare]:
+def shadow_shares(of: ShadowCopySet) -> list[ShadowShare]:
+    """The shadow copy shares of a set that has snapshots, as they are to be now."""
+    sealed = of.status is Status.RECOVERED
     return [
         ShadowShare(
             name=mapped.shadow_copy_share_name,
             base=mapped.share,
             path=copy.path_of(mapped, copy.snapshot),
             comment=f"Shadow copy of {mapped.share}",
-            read_only=not context.is_writable(of.context),
+            read_only=sealed or not context.is_writable(of.context),
             shadow_copy_set_id=m.format_guid(of.shadow_copy_set_id),
             shadow_copy_id=m.format_guid(copy.shadow_copy_id),
         )

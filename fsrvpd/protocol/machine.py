@@ -86,6 +86,7 @@ class Machine(ABC):
         self.own_names = own_names
         self.table = ShadowCopySetTable()
         self.leaving: dict[Guid, ShadowCopySet] = {}  # doomed, not yet gone
+        self.unreadable: set[Guid] = set()  # in the store, but nobody knows what they are
         self._turns = Turns(settings.parallel_sets, settings.sequence_timeout)
         self._work: dict[Guid, Work] = {}
         self._retries: dict[Guid, float] = {}

@@ -107,6 +107,9 @@ class ShadowCopySet:
     doomed: bool = False  # to be undone: no longer in the table, kept until nothing is left
     recovered: float = 0.0  # Unix time of RecoveryComplete, 0 before
     uncertain: bool = False  # a commit may have left snapshots that nobody wrote down
+    boot: str = ""  # the boot of the server in which it was started
+    clock: float = 0.0  # the monotonic clock of that boot then, s
+    overdue_since: Optional[float] = None  # too old by the wall clock alone; not durable
 
     def copy(self, shadow_copy_id: Guid) -> Optional[ShadowCopy]:
         for copy in self.shadow_copy_list:
@@ -159,6 +162,8 @@ def to_document(shadow_copy_set: ShadowCopySet) -> str:
         "doomed": s.doomed,
         "recovered": s.recovered,
         "uncertain": s.uncertain,
+        "boot": s.boot,
+        "clock": s.clock,
         "copies": [_copy_to_json(copy) for copy in s.shadow_copy_list],
     }
     return json.dumps(body, ensure_ascii=True, separators=(",", ":"))
@@ -181,6 +186,8 @@ def from_document(document: str) -> ShadowCopySet:
             doomed=body["doomed"],
             recovered=body["recovered"],
             uncertain=body["uncertain"],
+            boot=body["boot"],
+            clock=body["clock"],
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a shadow copy set: {error!r}") from error

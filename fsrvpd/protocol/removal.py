@@ -12,6 +12,7 @@ from typing import Mapping, Sequence, cast
 from fsrvpd.core import messages as m
 from fsrvpd.core.messages import Guid, format_guid
 from fsrvpd.errors import PeerError
+from fsrvpd.protocol import context
 from fsrvpd.protocol.actions import Action, Failed, Forget, Outcome, Remove, Run
 from fsrvpd.protocol.hresult import HResult
 from fsrvpd.protocol.machine import Call, Machine, Work
@@ -44,7 +45,9 @@ class Removal(Machine):
             try:
                 restored.append(_read(key, document))
             except ValueError as error:
-                self._event("set-unreadable", key, f"{format_guid(key)} in the store: {error}")
+                self.unreadable.add(key)
+                text = f"{error}; it is left alone, with all that it may have made"
+                self._event("set-unreadable", key, f"{format_guid(key)} in the store: {text}")
         for shadow_copy_set in sorted(restored, key=lambda each: each.started):
             self._restore_set(shadow_copy_set)
         return self._taken()
@@ -241,10 +244,20 @@ class Removal(Machine):
         if shadow_copy_set.doomed or shadow_copy_set.status not in PUBLISHED:
             self._doom(shadow_copy_set, "its creation was cut short by a restart")
             return
+        if self._is_lost_by_reboot(shadow_copy_set):
+            context_name = context.describe(shadow_copy_set.context)
+            self._doom(
+                shadow_copy_set, f"the server was rebooted, and {context_name} ends with that"
+            )
+            return
         self.table.add(shadow_copy_set)
         if not self._is_finished(shadow_copy_set):
             self._restore_turn(shadow_copy_set)
         self._resume_deletion(shadow_copy_set)
+
+    def _is_lost_by_reboot(self, of: ShadowCopySet) -> bool:
+        """Without VSS_VOLSNAP_ATTR_PERSISTENT a copy does not survive a reboot (2.2.2.1)."""
+        return of.boot != self.settings.boot_id and not context.is_persistent(of.context)
 
     def _restore_turn(self, of: ShadowCopySet) -> None:
         """The latest unfinished set has the turn; other settings may have let more exist."""

@@ -26,6 +26,7 @@ from fsrvpd.protocol.actions import (
     Job,
     Outcome,
     Remove,
+    Republish,
     Run,
     Save,
     Succeeded,
@@ -70,6 +71,7 @@ class Server:
     def __init__(self, **settings: Any) -> None:
         self.settings = AgentSettings(owner_machine_name="NAS", **settings)
         self.now = BEGIN
+        self.jump = 0.0  # by which somebody set the wall clock, s
         self.store: dict[Guid, str] = {}
         self.disk: dict[str, Snapshot] = {}  # by the ShadowCopyId that marks them
         self.shares: set[str] = set()
@@ -89,7 +91,7 @@ class Server:
         return guid(0xF00D_0000 + self._ids)
 
     def wall_clock(self) -> float:
-        return WALL + self.now - BEGIN
+        return WALL + self.now - BEGIN + self.jump
 
     # What a daemon does.
 
@@ -128,6 +130,12 @@ class Server:
         self.running.clear()
         self.agent = self._new_agent()
         self.carry_out(self.agent.restore(dict(self.store), self.now))
+
+    def reboot(self, **settings: Any) -> None:
+        """The server itself starts anew: its monotonic clock too, its wall clock not."""
+        self.jump += self.now - BEGIN
+        self.now = BEGIN
+        self.restart(boot_id=f"{self.settings.boot_id}+", **settings)
 
     # What a test does.
 
@@ -169,7 +177,7 @@ class Server:
     def _done(self, job: Job) -> Succeeded:
         if isinstance(job, Commit):
             return Succeeded(tuple(self.take(request) for request in job.requests))
-        if isinstance(job, Expose):
+        if isinstance(job, (Expose, Republish)):
             self.shares |= {share.name for share in job.shares}
         if isinstance(job, Remove):
             self._remove(job)

@@ -1,0 +1,223 @@
+"""Sets that grow old, outlive a reboot or not, and lose what they had made."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsrvpd.core import messages as m
+from fsrvpd.protocol import context
+from fsrvpd.protocol.actions import Republish
+from fsrvpd.protocol.hresult import HResult
+from fsrvpd.protocol.model import Status
+from fsrvpd.protocol.upkeep import CONFIRMATION
+from tests.unit.protocol.driver import Client, Server, client_at, unc
+
+DAY = 86_400.0
+BACKUPS = [context.CTX_BACKUP, context.CTX_FILE_SHARE_BACKUP]
+ROLLBACKS = [context.CTX_APP_ROLLBACK, context.CTX_NAS_ROLLBACK]
+
+
+def recovered(value: int = context.CTX_BACKUP, **settings: int) -> Client:
+    return Client(Server(**settings)).reach(Status.RECOVERED, value)
+
+
+def expire(server: Server) -> None:
+    server.carry_out(server.agent.expire(server.now))
+    server.finish_all()
+
+
+# Age.
+
+
+@pytest.mark.parametrize("value", BACKUPS)
+def test_an_auto_release_set_goes_after_a_day(value: int) -> None:
+    server = recovered(value).server
+    server.pass_time(DAY)
+    expire(server)
+    assert len(server.agent.table) == 1
+    server.pass_time(1)
+    expire(server)
+    assert server.is_clean()
+    reasons = [event.text for event in server.events if event.name == "set-removing"]
+    assert "fsrvpd:auto release max age = 86400" in reasons[-1]
+
+
+@pytest.mark.parametrize("value", ROLLBACKS)
+def test_a_persistent_set_stays(value: int) -> None:
+    server = recovered(value).server
+    server.pass_time(1000 * DAY)
+    expire(server)
+    assert len(server.agent.table) == 1
+
+
+@pytest.mark.parametrize("value", ROLLBACKS)
+def test_a_persistent_set_has_a_limit_of_its_own(value: int) -> None:
+    server = recovered(value, persistent_max_age=100).server
+    server.pass_time(101)
+    expire(server)
+    assert server.is_clean()
+
+
+def test_an_age_of_zero_is_no_limit() -> None:
+    server = recovered(auto_release_max_age=0).server
+    server.pass_time(1000 * DAY)
+    expire(server)
+    assert len(server.agent.table) == 1
+
+
+@pytest.mark.parametrize("jump", [-400 * DAY, 400 * DAY])
+def test_a_set_of_this_boot_does_not_heed_the_wall_clock(jump: float) -> None:
+    server = recovered().server
+    server.jump = jump
+    server.restart()
+    expire(server)
+    server.pass_time(DAY - 1)
+    expire(server)
+    assert len(server.agent.table) == 1
+    server.pass_time(2)
+    expire(server)
+    assert server.is_clean()
+
+
+def test_a_clock_that_is_being_set_after_a_reboot_deletes_nothing() -> None:
+    server = recovered(context.CTX_APP_ROLLBACK, persistent_max_age=100).server
+    server.reboot()
+    server.jump += 400 * DAY
+    expire(server)
+    server.pass_time(CONFIRMATION / 2)
+    server.jump -= 400 * DAY + CONFIRMATION  # the right time again
+    expire(server)
+    server.pass_time(CONFIRMATION)
+    expire(server)
+    assert len(server.agent.table) == 1
+
+
+def test_what_the_wall_clock_calls_overdue_goes_an_hour_later() -> None:
+    server = recovered(context.CTX_APP_ROLLBACK, persistent_max_age=100).server
+    server.pass_time(50)
+    server.reboot()
+    server.pass_time(51)
+    expire(server)
+    server.pass_time(CONFIRMATION - 1)
+    expire(server)
+    assert len(server.agent.table) == 1
+    server.pass_time(1)
+    expire(server)
+    assert server.is_clean()
+
+
+def test_a_set_from_the_future_is_young() -> None:
+    server = recovered(context.CTX_APP_ROLLBACK, persistent_max_age=100).server
+    server.reboot()
+    server.jump = -400 * DAY
+    for _ in range(3):
+        server.pass_time(CONFIRMATION)
+        expire(server)
+    assert len(server.agent.table) == 1
+
+
+# Reboot.
+
+
+@pytest.mark.parametrize("status", [Status.COMMITTED, Status.EXPOSED, Status.RECOVERED])
+@pytest.mark.parametrize("value", BACKUPS)
+def test_a_set_that_is_not_persistent_ends_with_the_boot(value: int, status: Status) -> None:
+    server = Client(Server()).reach(status, value).server
+    server.restart()
+    assert len(server.agent.table) == 1
+    server.reboot()
+    server.finish_all()
+    assert server.is_clean()
+    assert any("the server was rebooted" in event.text for event in server.events)
+
+
+@pytest.mark.parametrize("value", ROLLBACKS)
+def test_a_persistent_set_outlives_the_boot(value: int) -> None:
+    client = recovered(value)
+    client.server.reboot()
+    assert client.server.status(client.set_id) is Status.RECOVERED
+
+
+# What was removed by somebody else.
+
+
+def test_a_complete_set_goes_on_without_a_snapshot_that_is_gone() -> None:
+    client = Client(Server()).reach(Status.RECOVERED, shares=("data", "more"))
+    server, gone = client.server, client.copy_ids["data"]
+    server.carry_out(server.agent.snapshot_gone(client.set_id, gone, server.now))
+    server.finish_all()
+    [copy] = server.agent.table.get(client.set_id).shadow_copy_list  # type: ignore[union-attr]
+    assert copy.shadow_copy_id == client.copy_ids["more"]
+    assert len(server.shares) == 1
+    assert client.mapping("data").result == HResult.E_INVALIDARG
+    assert client.mapping("more").result == HResult.ZERO
+
+
+def test_a_set_goes_with_its_last_snapshot() -> None:
+    client = recovered()
+    server, gone = client.server, client.copy_ids["data"]
+    server.carry_out(server.agent.snapshot_gone(client.set_id, gone, server.now))
+    server.finish_all()
+    assert server.is_clean()
+
+
+@pytest.mark.parametrize("status", [Status.COMMITTED, Status.EXPOSED])
+def test_an_incomplete_set_goes_with_any_of_its_snapshots(status: Status) -> None:
+    client = Client(Server()).reach(status, shares=("data", "more"))
+    server, gone = client.server, client.copy_ids["data"]
+    server.carry_out(server.agent.snapshot_gone(client.set_id, gone, server.now))
+    server.finish_all()
+    assert server.is_clean()
+
+
+def test_a_share_that_is_gone_is_made_again() -> None:
+    client = recovered()
+    server = client.server
+    server.shares.clear()
+    server.carry_out(server.agent.share_gone(client.set_id, [client.shadow_share], server.now))
+    server.finish_all()
+    assert server.shares == {client.shadow_share}
+    assert client.mapping().result == HResult.ZERO
+
+
+def test_a_share_made_again_is_as_open_as_it_was() -> None:
+    writable = context.CTX_BACKUP | context.ATTR_AUTO_RECOVERY
+    for status, read_only in ((Status.EXPOSED, False), (Status.RECOVERED, True)):
+        client = Client(Server()).reach(status, writable)
+        server = client.server
+        server.carry_out(server.agent.share_gone(client.set_id, [client.shadow_share], server.now))
+        assert isinstance(server.job, Republish)
+        assert [share.read_only for share in server.job.shares] == [read_only]
+
+
+def test_a_share_that_cannot_be_made_again_costs_no_set() -> None:
+    client = recovered()
+    server = client.server
+    server.carry_out(server.agent.share_gone(client.set_id, [client.shadow_share], server.now))
+    server.fail(HResult.E_UNEXPECTED)
+    assert server.events[-1].name == "share-not-restored"
+    assert server.status(client.set_id) is Status.RECOVERED
+
+
+def test_calls_wait_while_a_share_is_made_again() -> None:
+    client = client_at(Status.EXPOSED)
+    server = client.server
+    server.carry_out(server.agent.share_gone(client.set_id, [client.shadow_share], server.now))
+    mapping = m.GetShareMapping(client.copy_ids["data"], client.set_id, unc("data"), 1)
+    waiting = client.send(mapping)
+    exposing = client.send(m.ExposeShadowCopySet(client.set_id, 1000))
+    assert waiting not in server.answers
+    server.finish()
+    assert server.answers[waiting].result == HResult.ZERO
+    assert server.answers[exposing].result == HResult.FSRVP_E_BAD_STATE
+    assert server.timer() is not None
+
+
+def test_a_set_at_work_is_left_alone() -> None:
+    client = client_at(Status.EXPOSED)
+    server = client.server
+    [(key, document)] = server.agent.settled().items()
+    client.send(m.DeleteShareMapping(key, client.copy_ids["data"], unc("data")))
+    assert server.agent.settled() == {}
+    assert not server.agent.is_settled(key, document)
+    assert server.agent.share_gone(key, [client.shadow_share], server.now) == []
