@@ -20,6 +20,7 @@ deps:
 venv: $(VENV)/stamp
 
 $(VENV)/stamp: pyproject.toml setup.py $(wildcard src/*.c src/*.h src/*.py)
+	@echo "building fsrvpd in $(VENV)"
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[kerberos,test,lint]'
 	touch $@
@@ -33,9 +34,9 @@ lint-c:
 	gcc $(C_WARNINGS) -fsyntax-only $(C_SOURCES)
 	clang $(C_WARNINGS) -fsyntax-only $(C_SOURCES)
 
-# What needs neither root nor Samba.
+# What needs no Samba.
 unit: venv
-	$(VENV)/bin/pytest tests/unit tests/test_layers.py
+	$(VENV)/bin/pytest tests/unit tests/oracle tests/test_layers.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
