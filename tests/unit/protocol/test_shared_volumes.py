@@ -8,8 +8,8 @@ from fsrvpd.core import messages as m
 from fsrvpd.core.messages import format_guid
 from fsrvpd.protocol.actions import Expose
 from fsrvpd.protocol.hresult import HResult
-from fsrvpd.protocol.model import Status
-from fsrvpd.protocol.ports import Share, SharePlace
+from fsrvpd.protocol.model import MappedShare, ShadowCopy, Status
+from fsrvpd.protocol.ports import Share, SharePlace, Snapshot
 from tests.unit.protocol.driver import Client, Server, guid, unc
 
 EXISTS = HResult.FSRVP_E_OBJECT_ALREADY_EXISTS
@@ -152,3 +152,11 @@ def test_both_mappings_survive_a_restart(client: Client) -> None:
     job = client.server.job
     assert isinstance(job, Expose)
     assert [share.path.rpartition("/")[2] for share in job.shares] == ["one", "two"]
+
+
+def test_of_its_own_share_the_snapshot_knows_the_path_best() -> None:
+    """A clone of a tree does not stand where the tree stands in its volume."""
+    copy = ShadowCopy(guid(1), place("one", "/pool/a/b", whole=False), 0)
+    snapshot = Snapshot("reflink", "pool", "/pool/.s/1", "/pool/.s/1/tree", 0.0)
+    mapped = MappedShare(unc("one"), "one", "/pool/a/b")
+    assert copy.path_of(mapped, snapshot) == "/pool/.s/1/tree"
