@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import socket
 import sys
 import threading
 import time
@@ -11,8 +13,10 @@ from multiprocessing.connection import Listener
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional
 
+from samba_hooks import npa
 from samba_hooks.commands import CommandRegistry
 from samba_hooks.open_registry import Registry, open_registry
+from samba_hooks.pipe import PipeListener
 from samba_hooks.registry import RegistryClient
 
 KINDS: Dict[str, Callable[..., Registry]] = {
@@ -27,6 +31,24 @@ class Driver:
 
     def __init__(self) -> None:
         self.client: Optional[Registry] = None
+        self.listener: Optional[PipeListener] = None
+
+    def listen(self, ncalrpc_dir: str) -> None:
+        self.listener = PipeListener(ncalrpc_dir)
+
+    def meet(self) -> npa.PipeRequest:
+        """Wait for smbd to introduce a client; what it said. The client is hung up on."""
+        assert self.listener is not None
+        assert select.select([self.listener], [], [], 20)[0], "smbd does not come"
+        connection = self.listener.accept()
+        assert connection is not None
+        with connection:
+            connection.setblocking(True)
+            blob = connection.recv(npa.LENGTH_SIZE, socket.MSG_WAITALL)
+            rest = npa.request_size(blob) - npa.LENGTH_SIZE
+            request = npa.parse_request(blob + connection.recv(rest, socket.MSG_WAITALL))
+            connection.sendall(npa.reply(request.level))
+        return request
 
     def start(self, kind: str, *arguments: Any, **options: Any) -> str:
         """The class that was chosen."""
