@@ -14,7 +14,7 @@ from fsrvpd.daemon.handlers import Handlers
 from fsrvpd.daemon.jobs import JobRunner
 from fsrvpd.daemon.logins import Logins
 from fsrvpd.daemon.loop import Loop
-from fsrvpd.daemon.options import DaemonSettings
+from fsrvpd.options import DaemonSettings
 from fsrvpd.daemon.process import PidFile
 from fsrvpd.daemon.server import PipeServer
 from fsrvpd.daemon.service import Service

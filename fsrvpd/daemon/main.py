@@ -10,9 +10,9 @@ import signal
 import sys
 from typing import Optional, Sequence
 
-from fsrvpd import __version__, core
+from fsrvpd import __version__, core, options
 from fsrvpd.command_line import add_samba_arguments, open_registry
-from fsrvpd.daemon import logs, options
+from fsrvpd.daemon import logs
 from fsrvpd.daemon.daemon import Daemon
 from fsrvpd.daemon.process import go_to_background, notify
 from fsrvpd.errors import FsrvpdError

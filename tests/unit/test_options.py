@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fsrvpd.daemon import options
+from fsrvpd import options
 from fsrvpd.errors import ConfigError
 from fsrvpd.protocol.settings import CURRENT, WS2012
 from fsrvpd.rpc.security.requirement import Requirement

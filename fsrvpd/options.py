@@ -15,6 +15,7 @@ from fsrvpd.protocol.settings import DIALECTS, AgentSettings, Dialect
 from fsrvpd.rpc.security.requirement import Requirement
 
 T = TypeVar("T")
+MAX_PORT = 65535
 BOOLEANS = {
     **dict.fromkeys(("yes", "true", "on", "1"), True),
     **dict.fromkeys(("no", "false", "off", "0"), False),
@@ -51,6 +52,21 @@ def count(text: str) -> int:
     if not text.strip().isdecimal():
         raise ValueError("want a whole number, zero or more")
     return int(text)
+
+
+def port(text: str) -> int:
+    number = count(text)
+    if number > MAX_PORT:
+        raise ValueError(f"want a port number, {MAX_PORT} at most")
+    return number
+
+
+def absolute_path(text: str) -> str:
+    """Empty where nothing is to be written."""
+    path = text.strip()
+    if path and not path.startswith("/"):
+        raise ValueError("want a path from the root")
+    return path
 
 
 def dialect(text: str) -> Dialect:
@@ -115,6 +131,26 @@ OWNER_NAME = Option(
     "",
     "What IsPathSupported returns: the node to connect to. Empty: the netbios name.",
 )
+ADMIN_GROUP = Option(
+    "fsrvpd:admin group",
+    str.strip,
+    "",
+    "Members of this Unix group may send `fsrvpctl` messages to the daemon, as root may."
+    " Empty: root alone.",
+)
+METRICS_FILE = Option(
+    "fsrvpd:metrics file",
+    absolute_path,
+    "",
+    "Where metrics are written every 15 seconds for the textfile collector of Prometheus'"
+    " node exporter; the name should end with `.prom`. Empty: not written.",
+)
+METRICS_PORT = Option(
+    "fsrvpd:metrics port",
+    port,
+    "0",
+    "TCP port of 127.0.0.1 at which Prometheus may fetch metrics. 0: none.",
+)
 ADDITIONAL_HOST_NAMES = Option(
     "fsrvpd:additional host names",
     words,
@@ -132,6 +168,9 @@ GLOBAL_OPTIONS: tuple[Option[Any], ...] = (
     MAX_SETS_PER_CLIENT,
     OWNER_NAME,
     ADDITIONAL_HOST_NAMES,
+    ADMIN_GROUP,
+    METRICS_FILE,
+    METRICS_PORT,
 )
 SHARE_OPTIONS: tuple[Option[Any], ...] = (
     Option("fsrvp:enabled", boolean, "yes", "Offer the share for shadow copies."),
@@ -153,6 +192,9 @@ class DaemonSettings(NamedTuple):
     agent: AgentSettings
     requirement: Requirement
     host_names: tuple[str, ...]
+    admin_group: str = ""
+    metrics_file: str = ""
+    metrics_port: int = 0
 
 
 def parametric(options: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
@@ -177,7 +219,24 @@ def read(given: Mapping[str, str], netbios_name: str) -> DaemonSettings:
     requirement = Requirement(
         integrity=REQUIRE_RPC_INTEGRITY.of(given), privacy=REQUIRE_RPC_PRIVACY.of(given)
     )
-    return DaemonSettings(agent, requirement, ADDITIONAL_HOST_NAMES.of(given))
+    return DaemonSettings(
+        agent,
+        requirement,
+        host_names=ADDITIONAL_HOST_NAMES.of(given),
+        admin_group=ADMIN_GROUP.of(given),
+        metrics_file=METRICS_FILE.of(given),
+        metrics_port=METRICS_PORT.of(given),
+    )
+
+
+def check_share(given: Mapping[str, str]) -> list[str]:
+    """What is strange about the options of one share, by their full names.
+
+    Raises: ConfigError naming an option whose value cannot be read.
+    """
+    for option in SHARE_OPTIONS:
+        option.of(given)
+    return unknown(given)
 
 
 def unknown(given: Mapping[str, str]) -> list[str]:

@@ -1,0 +1,166 @@
+"""Samba's message bus, so that stock `smbcontrol fsrvpd …` reaches the daemon itself.
+
+Every process of Samba has a datagram socket `<private dir>/msg.sock/<pid>` and a locked
+file `<lock directory>/msg.lock/<pid>` that holds a random number: the lock says that the
+process lives (Samba sweeps away what is not locked), the number tells it from a later
+process with the same id. A datagram is a 64-bit cookie, zero when the message is whole,
+then the message: destination, source (server_id of 24 bytes each), its type, its data.
+All is little-endian but the cookie, which is the machine's. The same from Samba 4.13 to
+4.24; see also MESSAGES in smbcontrol(1).
+
+Own code, not libsmbconf's, because smbcontrol sends to the process id in the pid file,
+and the process that loads Samba's library must be another one (`samba_hooks.worker`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import secrets
+import socket
+import stat
+import struct
+from enum import IntEnum
+from typing import NamedTuple, Optional
+
+from fsrvpd.errors import ConfigError
+
+logger = logging.getLogger("samba_hooks.messaging")
+
+_COOKIE = struct.Struct("=Q")
+_SERVER_ID = struct.Struct("<QIIQ")  # pid, task, virtual node number, unique id
+_KIND = struct.Struct("<I")
+_HEADER_SIZE = 2 * _SERVER_ID.size + _KIND.size
+_DATAGRAM = 1024  # bytes; a longer message comes in pieces
+_WHOLE = 0
+_UNVERIFIED = 0xFFFFFFFFFFFFFFFF  # no process has this unique id
+
+
+class Kind(IntEnum):
+    """The types that concern us, as librpc/idl/messaging.idl numbers them."""
+
+    DEBUG = 0x0001
+    PING = 0x0002
+    PONG = 0x0003
+    REQ_DEBUGLEVEL = 0x0005
+    DEBUGLEVEL = 0x0006
+    SHUTDOWN = 0x000D
+    CONF_UPDATED = 0x0021
+
+
+_KINDS = frozenset(Kind)
+
+
+class ServerId(NamedTuple):
+    pid: int
+    task: int
+    node: int
+    unique: int
+
+
+class Message(NamedTuple):
+    kind: Kind
+    source: ServerId
+    destination: ServerId
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        return self.data.partition(b"\0")[0].decode("utf-8", "replace")
+
+
+def encode(message: Message) -> bytes:
+    """The datagram of a message that fits into one."""
+    ids = _SERVER_ID.pack(*message.destination) + _SERVER_ID.pack(*message.source)
+    return _COOKIE.pack(_WHOLE) + ids + _KIND.pack(message.kind) + message.data
+
+
+def decode(datagram: bytes) -> Optional[Message]:
+    """None for what is malformed, in pieces, or of a type that does not concern us."""
+    start = _COOKIE.size + _HEADER_SIZE
+    if len(datagram) < start or _COOKIE.unpack_from(datagram)[0] != _WHOLE:
+        return None
+    destination = ServerId(*_SERVER_ID.unpack_from(datagram, _COOKIE.size))
+    source = ServerId(*_SERVER_ID.unpack_from(datagram, _COOKIE.size + _SERVER_ID.size))
+    (kind,) = _KIND.unpack_from(datagram, start - _KIND.size)
+    if kind not in _KINDS:
+        return None
+    return Message(Kind(kind), source, destination, datagram[start:])
+
+
+class MessageBus:
+    """This process on Samba's bus. Only root can reach it, by the directory's mode."""
+
+    def __init__(self, private_dir: str, lock_directory: str) -> None:
+        """Raises: ConfigError when the bus cannot be joined."""
+        name = str(os.getpid())
+        self._sockets = _directory(os.path.join(private_dir, "msg.sock"), 0o700)
+        self._socket_path = os.path.join(self._sockets, name)
+        locks = _directory(os.path.join(lock_directory, "msg.lock"), 0o755)
+        self._lock_path = os.path.join(locks, name)
+        self._unique = secrets.randbelow(_UNVERIFIED)
+        self._lock = _lock(self._lock_path, self._unique)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._socket_path)
+        try:
+            self._socket.bind(self._socket_path)
+        except OSError as error:
+            os.unlink(self._lock_path)
+            raise ConfigError(f"{self._socket_path}: cannot be bound: {error}") from error
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def receive(self) -> Optional[Message]:
+        """The next message; None when it is none for us, or nothing waits."""
+        try:
+            datagram = self._socket.recv(_DATAGRAM)  # descriptors that came along are dropped
+        except BlockingIOError:
+            return None
+        return decode(datagram)
+
+    def reply(self, to: Message, kind: Kind, data: bytes = b"") -> None:
+        """Answer whoever sent `to`; one who is gone or does not listen is let be."""
+        own = to.destination._replace(pid=os.getpid(), unique=self._unique)
+        answer = encode(Message(kind, own, to.source, data))
+        address = os.path.join(self._sockets, str(to.source.pid))
+        try:
+            self._socket.sendto(answer, address)
+        except OSError as error:
+            logger.info("process %d was not answered: %s", to.source.pid, error)
+
+    def close(self) -> None:
+        self._socket.close()
+        for path in (self._socket_path, self._lock_path):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        os.close(self._lock)
+
+
+def _directory(path: str, mode: int) -> str:
+    """Made as Samba's daemons make it, when it is not there."""
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, mode)
+        found = os.lstat(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: Samba's message bus cannot be joined: {error}") from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise ConfigError(f"{path}: is no directory of our own; Samba would not use it either")
+    return path
+
+
+def _lock(path: str, unique: int) -> int:
+    """The descriptor that holds the lock. The file must be opened once only: closing any
+    descriptor of it would let the lock go."""
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(lock, 0)
+        os.write(lock, b"%d\n" % unique)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be locked: {error}") from error
+    return lock
