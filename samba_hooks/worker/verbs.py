@@ -26,8 +26,8 @@ class Verbs:
             library.override(name, value)
         self._definitions = Definitions(library, config_file)
         self._definitions.refresh()
-        events.join_bus()
-        self._shadows = ShadowShares(library, self._definitions, events)
+        self._events = events
+        self._shadows: Optional[ShadowShares] = None
         self._verbs: Mapping[str, Callable[..., Any]] = {
             "configuration": self._configuration,
             "share": self._share,
@@ -35,7 +35,7 @@ class Verbs:
             "expose": self._expose,
             "seal": self._seal,
             "unexpose": self._unexpose,
-            "shadow_shares": self._shadows.marked,
+            "shadow_shares": lambda: self._opened().marked(),
         }
 
     def run(self, verb: str, arguments: Mapping[str, Any]) -> Any:
@@ -43,7 +43,16 @@ class Verbs:
         return self._verbs[verb](**arguments)
 
     def close(self) -> None:
-        self._shadows.close()
+        if self._shadows is not None:
+            self._shadows.close()
+
+    def _opened(self) -> ShadowShares:
+        """Registry and message bus make files: not before they are needed, since whoever only
+        reads the configuration needs neither."""
+        if self._shadows is None:
+            self._events.join_bus()
+            self._shadows = ShadowShares(self._library, self._definitions, self._events)
+        return self._shadows
 
     def _configuration(self) -> Mapping[str, Any]:
         self._definitions.refresh()
@@ -61,25 +70,27 @@ class Verbs:
         return {"share": share, "version": self._definitions.version}
 
     def _share_names(self) -> list[str]:
-        names = dict.fromkeys(self._definitions.names())
-        if self._library.registry_shares_enabled():
-            known = {name.lower() for name in names}
-            names.update(dict.fromkeys(n for n in self._shadows.names() if n.lower() not in known))
-        return [name for name in names if name not in self._shadows.marked()]
+        names = self._definitions.names()
+        if not self._library.registry_shares_enabled():
+            return names
+        known = {name.lower() for name in names}
+        listed = [name for name in self._opened().names() if name.lower() not in known]
+        marked = self._opened().marked()
+        return [name for name in [*names, *listed] if name not in marked]
 
     def _expose(self, shares: Sequence[Sequence[Any]]) -> Mapping[str, Any]:
         before = self._definitions.version
-        self._shadows.expose([ShadowShare(*share) for share in shares])
+        self._opened().expose([ShadowShare(*share) for share in shares])
         return self._moved_from(before)
 
     def _seal(self, names: Sequence[str]) -> Mapping[str, Any]:
         before = self._definitions.version
-        self._shadows.seal(names)
+        self._opened().seal(names)
         return self._moved_from(before)
 
     def _unexpose(self, names: Sequence[str]) -> Mapping[str, Any]:
         before = self._definitions.version
-        self._shadows.unexpose(names)
+        self._opened().unexpose(names)
         return self._moved_from(before)
 
     def _moved_from(self, before: ConfigVersion) -> Mapping[str, Any]:
