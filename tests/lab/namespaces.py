@@ -256,4 +256,4 @@ class Lab:
     def _entrance(self) -> list[str]:
         """nsenter forks into the process namespace. It must never be killed itself: what it
         started would be left to the machine's init, which may be slow to reap."""
-        return ["nsenter", "-t", str(self._init), "-m", "-n", "-p", "-r", "--"]
+        return ["nsenter", "-t", str(self._init), "-m", "-n", "-p", "-r", "-w", "--"]
