@@ -7,7 +7,7 @@ import os
 
 from fsrvpd import __version__, core
 from fsrvpd.errors import ConfigError
-from samba_hooks.registry import RegistryClient
+from samba_hooks import open_registry as samba
 
 STATE_FOLDER = "fsrvpd"  # below Samba's state directory
 CONTROL_SOCKET = "control.socket"
@@ -42,9 +42,10 @@ def control_socket(state_directory: str) -> str:
     return os.path.join(state_folder(state_directory), CONTROL_SOCKET)
 
 
-def open_registry(arguments: argparse.Namespace) -> RegistryClient:
+def open_registry(arguments: argparse.Namespace) -> samba.Registry:
     """Samba's configuration as the command line wants it. Raises: ConfigError."""
-    return RegistryClient(arguments.configfile, [_pair(text) for text in arguments.option])
+    overrides = [_pair(text) for text in arguments.option]
+    return samba.open_registry(arguments.configfile, overrides)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from fsrvpd import options
 from fsrvpd.errors import ConfigError
 from fsrvpd.options import DaemonSettings
 from samba_hooks.configuration import SambaConfiguration
-from samba_hooks.registry import RegistryClient
+from samba_hooks.open_registry import Registry
 
 SHARE_NAMESPACE = "fsrvp"
 
@@ -25,7 +25,7 @@ class Configuration(NamedTuple):
     complaints: tuple[str, ...]
 
 
-def read_configuration(registry: RegistryClient) -> Configuration:
+def read_configuration(registry: Registry) -> Configuration:
     """Everything, the options of each share too.
 
     Raises: ConfigError naming the option, its value and what it wants; RegistryError when
@@ -40,7 +40,7 @@ def read_configuration(registry: RegistryClient) -> Configuration:
     return Configuration(samba, settings, tuple(complaints))
 
 
-def _check_share(registry: RegistryClient, name: str) -> list[str]:
+def _check_share(registry: Registry, name: str) -> list[str]:
     share = registry.share(name)
     if share is None:  # gone since
         return []

@@ -14,18 +14,18 @@ from fsrvpd.daemon.handlers import Handlers
 from fsrvpd.daemon.jobs import JobRunner
 from fsrvpd.daemon.logins import Logins
 from fsrvpd.daemon.loop import Loop
-from fsrvpd.options import DaemonSettings
 from fsrvpd.daemon.process import PidFile
 from fsrvpd.daemon.server import PipeServer
 from fsrvpd.daemon.service import Service
 from fsrvpd.daemon.shares import ShareFinder
+from fsrvpd.options import DaemonSettings
 from fsrvpd.protocol.actions import Job, Outcome
 from fsrvpd.protocol.agent import Agent
 from fsrvpd.providers.selection import standard
 from fsrvpd.store.sqlite import SqliteStore
 from fsrvpd.volumes import Volumes
 from samba_hooks.configuration import SambaConfiguration
-from samba_hooks.registry import RegistryClient
+from samba_hooks.open_registry import Registry
 
 STATE_FILE = "state.sqlite3"
 PID_FILE = "fsrvpd.pid"
@@ -43,7 +43,7 @@ class Daemon:
     """
 
     def __init__(
-        self, registry: RegistryClient, configuration: SambaConfiguration, settings: DaemonSettings
+        self, registry: Registry, configuration: SambaConfiguration, settings: DaemonSettings
     ) -> None:
         folder = state_folder(configuration.state_directory)
         os.makedirs(folder, mode=0o700, exist_ok=True)

@@ -17,7 +17,7 @@ from fsrvpd.daemon.daemon import Daemon
 from fsrvpd.daemon.process import go_to_background, notify
 from fsrvpd.errors import FsrvpdError
 from samba_hooks.configuration import SambaConfiguration
-from samba_hooks.registry import RegistryClient
+from samba_hooks.open_registry import Registry
 
 log = logging.getLogger("fsrvpd")
 
@@ -73,7 +73,7 @@ def set_up_log(arguments: argparse.Namespace, configuration: SambaConfiguration)
     logs.set_up(level, path)
 
 
-def serve(registry: RegistryClient) -> None:
+def serve(registry: Registry) -> None:
     configuration = registry.configuration()
     settings = options.read(options.parametric(configuration.options), configuration.netbios_name)
     for complaint in options.unknown(options.parametric(configuration.options)):
