@@ -25,6 +25,7 @@ from fsrvpd.errors import RegistryError
 from fsrvpd.protocol.ports import ShadowShare, Share
 from samba_hooks.configuration import SambaConfiguration, configuration
 from samba_hooks.freshness import ConfigVersion, Freshness
+from samba_hooks.samba_tools import samba_arguments
 from samba_hooks.worker import LIBRARY, protocol
 
 logger = logging.getLogger("samba_hooks.registry")
@@ -74,8 +75,7 @@ class RegistryClient:
     @property
     def samba_arguments(self) -> list[str]:
         """What makes Samba's own tools read the same configuration."""
-        chosen = [] if self._config_file is None else ["-s", self._config_file]
-        return chosen + [f"--option={name}={value}" for name, value in self._overrides]
+        return samba_arguments(self._config_file, self._overrides)
 
     def configuration(self) -> SambaConfiguration:
         """[global] as it is now. Raises: RegistryError when Samba cannot read it."""

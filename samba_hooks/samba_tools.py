@@ -14,6 +14,12 @@ from fsrvpd.errors import RegistryError
 logger = logging.getLogger("samba_hooks.tools")
 
 
+def samba_arguments(config_file: Optional[str], overrides: Sequence[tuple[str, str]]) -> list[str]:
+    """What makes Samba's own tools read the same configuration as we do."""
+    chosen = [] if config_file is None else [f"--configfile={config_file}"]
+    return chosen + [f"--option={name}={value}" for name, value in overrides]
+
+
 class SambaTools:
     """`timeout` in seconds and for each command."""
 
@@ -24,13 +30,13 @@ class SambaTools:
         timeout: float,
     ) -> None:
         self.config_file = config_file
-        self._options = [f"--option={name}={value}" for name, value in overrides]
+        self.arguments = samba_arguments(config_file, overrides)
+        self._options = samba_arguments(None, overrides)
         self._timeout = timeout
 
     def run(self, tool: str, *arguments: str) -> str:
         """stdout of `tool -s FILE --option=… arguments`. Raises: RegistryError."""
-        file_option = [f"--configfile={self.config_file}"] if self.config_file else []
-        return self._checked([tool, *file_option, *self._options, *arguments])
+        return self._checked([tool, *self.arguments, *arguments])
 
     def testparm(self) -> str:
         """The whole configuration with all defaults, the registry's shares included."""
