@@ -11,7 +11,7 @@ import socket
 import time
 from typing import Callable, Optional, Protocol
 
-from fsrvpd.core.messages import Opnum, Request, Response
+from fsrvpd.core.messages import OPNUMS, Request, Response
 from fsrvpd.core.ndr import Malformed, decode_request
 from fsrvpd.daemon.logins import Answer
 from fsrvpd.daemon.logs import NOTICE
@@ -30,7 +30,7 @@ from samba_hooks.message_mode import MessageFraming
 
 log = logging.getLogger("fsrvpd.pipe")
 
-RECEIVE = 65536 + 2  # bytes: one whole message at a time
+RECEIVE = 8192  # bytes at once: nearly every message is smaller
 MAX_UNSENT = 1 << 20  # bytes that wait for a client which does not read; then it is dropped
 NOBODY = Caller("-", "-", "", frozenset(), 0, -1, True)
 
@@ -75,19 +75,21 @@ class PipeConnection:
         self._refusal: Optional[str] = None
         self._asked: Optional[NtlmResponse] = None
         self._unsent = b""
+        self._open = True
         self._receive: Callable[[bytes], None] = self._take_introduction
         loop.add(connected.fileno(), READABLE, self._on_ready)
 
     def answer(self, reference: RpcCall, response: Response) -> None:
         """Send the response to a call of this connection; a closed one ignores it."""
-        if self._socket.fileno() < 0:
+        if not self._open:
             return
         self._association.answer(reference, response)
         self._send_outgoing()
 
     def close(self, reason: str) -> None:
-        if self._socket.fileno() < 0:
+        if not self._open:
             return
+        self._open = False
         log.debug("pipe of %s closed: %s", self.caller.address, reason)
         self._loop.remove(self._socket.fileno())
         self._socket.close()
@@ -96,10 +98,8 @@ class PipeConnection:
     def _on_ready(self, events: int) -> None:
         if events & WRITABLE:
             self._send(b"")
-        if events & ~WRITABLE and self._socket.fileno() >= 0:
-            self._read()
-
-    def _read(self) -> None:
+        if events == WRITABLE or not self._open:
+            return
         try:
             data = self._socket.recv(RECEIVE)
         except BlockingIOError:
@@ -146,27 +146,29 @@ class PipeConnection:
 
     def _take_messages(self, data: bytes) -> None:
         for message in self._framing.feed(data):
-            self._take_calls(self._association.receive(message))
-        self._send_outgoing()
+            for call in self._association.receive(message):
+                self._take_call(call)
+        self._go_on()
 
-    def _take_calls(self, calls: list[RpcCall]) -> None:
-        for call in calls:
-            self._take_call(call)
+    def _go_on(self) -> None:
+        """Send what the association has to say, and ask what it has to ask."""
         question = self._association.question
         if question is not None and question is not self._asked:
             self._asked = question
             self._host.check(question, self.caller.user_sid, self._take_verdict)
+        self._send_outgoing()
 
     def _take_verdict(self, verdict: Answer) -> None:
         """The association goes on with what has been waiting, if it is still there."""
-        if self._socket.fileno() < 0:
+        if not self._open:
             return
         self._asked = None
-        self._take_calls(self._association.resume(verdict))
-        self._send_outgoing()
+        for call in self._association.resume(verdict):
+            self._take_call(call)
+        self._go_on()
 
     def _take_call(self, call: RpcCall) -> None:
-        pending = Pending(self, call, Opnum(call.opnum), time.monotonic())
+        pending = Pending(self, call, OPNUMS[call.opnum], time.monotonic())
         why = self._refusal or self._host.requirement.refusal(self.caller, call.security)
         if why is not None:
             self._host.refuse(pending, HResult.E_ACCESSDENIED, why)
@@ -180,11 +182,11 @@ class PipeConnection:
         self._host.take(pending, request)
 
     def _send_outgoing(self) -> None:
-        messages = self._association.outgoing()
-        if messages:
-            self._send(b"".join(map(MessageFraming.encode, messages)))
-        if self._association.closed and not self._unsent:
-            self._hang_up(self._association.close_reason)
+        association = self._association
+        for message in association.outgoing():
+            self._send(MessageFraming.encode(message))
+        if association.closed and not self._unsent:
+            self._hang_up(association.close_reason)
 
     def _hang_up(self, why: str) -> None:
         """An association ends by itself only for what the client did."""
@@ -194,14 +196,17 @@ class PipeConnection:
 
     def _send(self, data: bytes) -> None:
         """Send, and keep what the socket does not take now."""
-        data = self._unsent + data
         was_waiting = bool(self._unsent)
+        if was_waiting:
+            data = self._unsent + data
         try:
             sent = self._socket.send(data)
         except BlockingIOError:
             sent = 0
         except OSError as error:
             self.close(error.strerror or "broken")
+            return
+        if sent == len(data) and not was_waiting:
             return
         self._unsent = data[sent:]
         if len(self._unsent) > MAX_UNSENT:

@@ -75,15 +75,12 @@ class Loop:
         """Wait once, and call what is ready."""
         for file, events in self._epoll.poll(patience):
             callback = self._callbacks.get(file)
-            if callback is not None:  # an earlier callback of this turn may have removed it
-                self._guarded(callback, events)
-
-    def _guarded(self, callback: Callable[[int], None], events: int) -> None:
-        """One connection's failure is no reason to drop everybody else's."""
-        try:
-            callback(events)
-        except Exception:
-            log.exception("a handler failed; please report this")
+            if callback is None:
+                continue  # an earlier callback of this turn has removed it
+            try:
+                callback(events)
+            except Exception:  # one connection's failure is no reason to drop the others
+                log.exception("a handler failed; please report this")
 
     def _patience(self, deadline: Optional[float]) -> float:
         if deadline is None:

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from typing import Any, Callable, NamedTuple, Optional, Protocol
 
-from fsrvpd.core.messages import Opnum, Response, format_guid, refusal
+from fsrvpd.core.messages import Guid, Opnum, Response, format_guid, refusal
 from fsrvpd.daemon.logs import CALLS, NOTICE
 from fsrvpd.errors import StoreError
 from fsrvpd.protocol.actions import Action, Answer, Event, Failed, Forget, Job, Outcome, Run, Save
@@ -51,6 +51,7 @@ class Service:
         self._store = store
         self._submit = submit
         self._actions: list[Action] = []
+        self._due: Optional[float] = None  # when the agent wants to be ticked
 
     def call(self, call: Call) -> None:
         self._actions += self.agent.call(call, time.monotonic())
@@ -67,25 +68,30 @@ class Service:
         self._actions += self.agent.restore(self._store.load(), time.monotonic())
 
     def deadline(self) -> Optional[float]:
-        return self.agent.next_deadline()
+        """As the last `flush` left it."""
+        return self._due
 
     def flush(self) -> None:
         """Carry out what has been collected, and what time demands."""
-        due = self.agent.next_deadline()
-        if due is not None and due <= time.monotonic():
+        if self._due is not None and self._due <= time.monotonic():
             self._actions += self.agent.tick(time.monotonic())
         while self._actions:
             actions, self._actions = self._actions, []
             failure = self._write(actions)
             for action in actions:
-                self._carry_out(action, failure)
+                if isinstance(action, Answer):
+                    self._answer(action, failure)
+                else:
+                    self._carry_out(action, failure)
+        self._due = self.agent.next_deadline()
 
     def _write(self, actions: list[Action]) -> Optional[StoreError]:
-        changes = [
-            (action.shadow_copy_set_id, action.document if isinstance(action, Save) else None)
-            for action in actions
-            if isinstance(action, (Save, Forget))
-        ]
+        changes: list[tuple[Guid, Optional[str]]] = []
+        for action in actions:
+            if isinstance(action, Save):
+                changes.append((action.shadow_copy_set_id, action.document))
+            elif isinstance(action, Forget):
+                changes.append((action.shadow_copy_set_id, None))
         if not changes:
             return None
         try:
@@ -96,9 +102,7 @@ class Service:
         return None
 
     def _carry_out(self, action: Action, failure: Optional[StoreError]) -> None:
-        if isinstance(action, Answer):
-            self._answer(action, failure)
-        elif isinstance(action, Run):
+        if isinstance(action, Run):
             if failure is None:
                 self._submit(action.job)
             else:  # no disk is touched without a durable intent

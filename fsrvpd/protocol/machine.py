@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Set
 from dataclasses import dataclass, field
 from math import inf
-from typing import Callable, NamedTuple, Optional, Union
+from typing import Callable, Optional, Union
 
 from fsrvpd.core import messages as m
 from fsrvpd.core.messages import Guid, Opnum, Request, Response, format_guid, refusal
@@ -41,7 +41,8 @@ from fsrvpd.protocol.turns import Turn, Turns
 PATIENCE = 150.0  # s that a call without a time-out waits; Windows gives it up after 180 s
 
 
-class Call(NamedTuple):
+@dataclass(eq=False)
+class Call:
     """One request. `place` is what is known of the share that it names in opnums 3, 8 and
     9: where it lies, or why it cannot be copied; None in all other methods. `deadline` is
     set when the agent takes the call."""
@@ -100,7 +101,8 @@ class Machine(ABC):
     def call(self, call: Call, now: float) -> list[Action]:
         """Take a request. `now` is a monotonic clock in seconds."""
         self._now = now
-        self._dispatch(call._replace(deadline=now + _patience(call.request)))
+        call.deadline = now + _patience(call.request)
+        self._dispatch(call)
         return self._taken()
 
     def finished(self, job: Job, outcome: Outcome, now: float) -> list[Action]:
@@ -129,10 +131,13 @@ class Machine(ABC):
 
     def next_deadline(self) -> Optional[float]:
         """When `tick` has something to do next, None when nothing is due."""
+        due = self._turns.next_deadline()
+        if not self._work and not self._retries:
+            return due  # asked at each turn of the loop
         works = self._work.values()
         waits = (c.deadline for w in works for c in (*w.waits, *w.queue, *w.removal_waits))
-        due = [self._turns.next_deadline(), *waits, *self._retries.values()]
-        return min((when for when in due if when is not None), default=None)
+        dues = (due, *waits, *self._retries.values())
+        return min((when for when in dues if when is not None), default=None)
 
     # What the methods build on.
 

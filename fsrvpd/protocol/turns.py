@@ -57,5 +57,7 @@ class Turns:
         return [t for t in self._turns.values() if t.deadline is not None and t.deadline <= now]
 
     def next_deadline(self) -> Optional[float]:
+        if not self._turns:
+            return None
         deadlines = (turn.deadline for turn in self._turns.values())
         return min((d for d in deadlines if d is not None), default=None)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Set
+from functools import lru_cache
 
 from fsrvpd.errors import PeerError
 from fsrvpd.protocol.hresult import HResult
 
+# What no share's name holds, and what other parsers might cut a name at.
+_FOREIGN = re.compile("[\\\\/\x00-\x1f\ud800-\udfff]")
 IPV6_SUFFIX = ".ipv6-literal.net"
 
 
@@ -21,13 +25,15 @@ def share_of(unc: str, own_names: Set[str]) -> str:
     share = share[:-1] if share.endswith("\\") else share
     if not unc.startswith("\\\\") or not separator or not host:
         raise _invalid(unc, r"is not of the form \\server\share")
-    if not share or share in (".", "..") or any(_is_foreign(letter) for letter in share):
+    if not share or share in (".", "..") or _FOREIGN.search(share):
         raise _invalid(unc, "names no share, or something below a share")
-    if not normal_host(host) or normal_host(host) not in own_names:
+    name = normal_host(host)
+    if not name or name not in own_names:
         raise _invalid(unc, "names a host that is not this server")
     return share
 
 
+@lru_cache(maxsize=1024)  # clients name the same few hosts with each request
 def normal_host(host: str) -> str:
     """A host name or address in the form in which two of them can be compared: folded,
     without the root's dot, an IPv6 address without zone in its shortest spelling."""
@@ -40,11 +46,6 @@ def normal_host(host: str) -> str:
         return str(ipaddress.IPv6Address(name.partition("%")[0]))
     except ValueError:
         return name[:-1] if name.endswith(".") else name
-
-
-def _is_foreign(letter: str) -> bool:
-    """What no share's name holds, and what other parsers might cut a name at."""
-    return letter in "\\/" or letter < " " or "\ud800" <= letter <= "\udfff"
 
 
 def _invalid(unc: str, why: str) -> PeerError:

@@ -42,6 +42,10 @@ MAX_CONTEXTS = 64
 MAX_OUTSTANDING = 32
 MAX_WAITING = 64 * 1024
 
+# Looked up once: members of enumerations are found slowly, and each request asks.
+_REQUEST: int = PduType.REQUEST
+_FIRST_FRAGMENT, _LAST_FRAGMENT = Flag.FIRST_FRAGMENT, Flag.LAST_FRAGMENT
+
 Finish = Callable[[Reply], None]
 
 
@@ -60,20 +64,19 @@ class Call(NamedTuple):
 class _Unfinished:
     """The request whose fragments are arriving."""
 
-    __slots__ = ("count", "first", "parts", "security", "size")
+    __slots__ = ("first", "parts", "security", "size")
 
-    def __init__(self, first: Pdu, security: Optional[Security]) -> None:
+    def __init__(self, first: Pdu, security: Optional[Security], part: bytes) -> None:
         self.first = first
         self.security = security
-        self.parts: list[bytes] = []
-        self.count = self.size = 0
+        self.parts = [part]
+        self.size = len(part)
 
     def add(self, part: bytes) -> bool:
         """False when the request has grown beyond what is accepted."""
         self.parts.append(part)
-        self.count += 1
         self.size += len(part)
-        return self.size <= MAX_STUB and self.count <= MAX_FRAGMENTS
+        return self.size <= MAX_STUB and len(self.parts) <= MAX_FRAGMENTS
 
 
 class Association:
@@ -108,11 +111,15 @@ class Association:
                 parsed = pdu.parse(data)
                 if parsed is None:
                     break
-                self._process(parsed, data[: parsed.fragment_size], calls)
+                size = parsed.fragment_size
+                if parsed.type == _REQUEST and self._bound:
+                    self._request(parsed, data[:size], calls)
+                else:
+                    self._process(parsed, data[:size])
             except pdu.BadPdu as error:
                 self._refuse(error.pdu, str(error), _nak_for(error))
                 break
-            data = data[parsed.fragment_size :]
+            data = data[size:]
         self._buffer = b"" if self.closed else data
         if self._suspended is not None and len(data) > MAX_WAITING:
             self._close("more requests than can wait for the client's authentication")
@@ -160,12 +167,11 @@ class Association:
     def _settle(self, call: Call) -> bool:
         return self._outstanding.pop(call.call_id, None) is not None and not self.closed
 
-    def _process(self, parsed: Pdu, data: bytes, calls: list[Call]) -> None:
+    def _process(self, parsed: Pdu, data: bytes) -> None:
+        """Whatever is no request."""
         kind = parsed.type
         if not self._bound:
             self._bind(parsed, data)
-        elif kind == PduType.REQUEST:
-            self._request(parsed, data, calls)
         elif kind == PduType.ALTER_CONTEXT:
             self._alter_context(parsed, data)
         elif kind == PduType.AUTH3 and parsed.token_size:
@@ -287,43 +293,40 @@ class Association:
         except BadSignature as error:
             self._break(parsed, Fault.SEC_PKG_ERROR, str(error))
             return
-        unfinished = self._fragments(parsed, security)
-        if unfinished is None:
-            return
-        if not unfinished.add(part):
-            self._break(parsed, Fault.ACCESS_DENIED, "a request larger than is accepted")
-        elif parsed.flags & Flag.LAST_FRAGMENT:
-            self._unfinished = None
-            self._complete(unfinished, b"".join(unfinished.parts), calls)
+        if not parsed.flags & _FIRST_FRAGMENT:
+            self._continue(parsed, security, part, calls)
+        elif self._unfinished is not None:
+            self._refuse(parsed, "a request inside the fragments of another")
+        elif parsed.context_id not in self._contexts:
+            self._send_fault(parsed.call_id, 0, Fault.UNKNOWN_INTERFACE)
+        elif parsed.flags & _LAST_FRAGMENT:
+            self._complete(parsed, security, part, calls)
+        else:
+            self._unfinished = _Unfinished(parsed, security, part)
 
-    def _fragments(self, parsed: Pdu, security: Optional[Security]) -> Optional[_Unfinished]:
-        """The request to which a fragment belongs, None when it has been refused."""
+    def _continue(
+        self, parsed: Pdu, security: Optional[Security], part: bytes, calls: list[Call]
+    ) -> None:
+        """A fragment that is not the first of its request."""
         unfinished = self._unfinished
-        if parsed.flags & Flag.FIRST_FRAGMENT:
-            if unfinished is not None:
-                self._refuse(parsed, "a request inside the fragments of another")
-                return None
-            if self._knows_context(parsed):
-                self._unfinished = _Unfinished(parsed, security)
-            return self._unfinished
         if unfinished is None:
             # The other fragments of a request whose context was unknown end here.
-            if self._knows_context(parsed):
+            if parsed.context_id in self._contexts:
                 self._refuse(parsed, "a fragment of a request that has not begun")
-        elif unfinished.security == security and _same_request(unfinished.first, parsed):
-            return unfinished
-        else:
+            else:
+                self._send_fault(parsed.call_id, 0, Fault.UNKNOWN_INTERFACE)
+        elif unfinished.security != security or not _same_request(unfinished.first, parsed):
             self._refuse(parsed, "a fragment of another request")
-        return None
+        elif not unfinished.add(part):
+            self._break(parsed, Fault.ACCESS_DENIED, "a request larger than is accepted")
+        elif parsed.flags & _LAST_FRAGMENT:
+            self._unfinished = None
+            self._complete(unfinished.first, security, b"".join(unfinished.parts), calls)
 
-    def _knows_context(self, parsed: Pdu) -> bool:
-        if parsed.context_id in self._contexts:
-            return True
-        self._send_fault(parsed.call_id, 0, Fault.UNKNOWN_INTERFACE)
-        return False
-
-    def _complete(self, request: _Unfinished, stub: bytes, calls: list[Call]) -> None:
-        first, outstanding = request.first, self._outstanding
+    def _complete(
+        self, first: Pdu, security: Optional[Security], stub: bytes, calls: list[Call]
+    ) -> None:
+        outstanding = self._outstanding
         if outstanding and (not self._multiplexed or first.call_id in outstanding):
             self._refuse(first, "a request before the last one was answered")
         elif len(outstanding) >= MAX_OUTSTANDING:
@@ -331,28 +334,19 @@ class Association:
         elif first.opnum not in RESPONSE_OF:
             self._send_fault(first.call_id, first.context_id, Fault.OP_RANGE_ERROR)
         else:
-            try:
-                call = self._call(request, stub)
-            except Mismatch as error:
-                self._break(first, Fault.ACCESS_DENIED, str(error))
-                return
+            syntax = self._contexts[first.context_id]
+            if security is not None:
+                try:
+                    stub = without_trailer(stub, self._sent(first, syntax))
+                except Mismatch as error:  # the client says that it sent something else
+                    self._break(first, Fault.ACCESS_DENIED, str(error))
+                    return
+            big_endian = first.big_endian != 0
+            call = Call(
+                first.call_id, first.context_id, first.opnum, stub, syntax, big_endian, security
+            )
             outstanding[call.call_id] = call
             calls.append(call)
-
-    def _call(self, request: _Unfinished, stub: bytes) -> Call:
-        """Raises: Mismatch when the client says that it sent something else."""
-        first, syntax = request.first, self._contexts[request.first.context_id]
-        if request.security is not None:
-            stub = without_trailer(stub, self._sent(first, syntax))
-        return Call(
-            first.call_id,
-            first.context_id,
-            first.opnum,
-            stub,
-            syntax,
-            bool(first.big_endian),
-            request.security,
-        )
 
     def _sent(self, first: Pdu, syntax: Syntax) -> Sent:
         return Sent(
