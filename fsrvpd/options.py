@@ -125,6 +125,19 @@ MAX_SETS = Option("fsrvpd:max sets", count, "10000", "How many shadow copy sets 
 MAX_SETS_PER_CLIENT = Option(
     "fsrvpd:max sets per client", count, "64", "How many sets of one client address may exist."
 )
+AUTO_RELEASE_MAX_AGE = Option(
+    "fsrvpd:auto release max age",
+    count,
+    "86400",
+    "Seconds after which a set whose backup was never ended goes by itself, of the contexts"
+    " backup and file share backup. Such a set also ends with a reboot. 0: never.",
+)
+PERSISTENT_MAX_AGE = Option(
+    "fsrvpd:persistent max age",
+    count,
+    "0",
+    "Seconds after which a set of the rollback contexts goes by itself. 0: never.",
+)
 OWNER_NAME = Option(
     "fsrvpd:owner name",
     str.strip,
@@ -166,6 +179,8 @@ GLOBAL_OPTIONS: tuple[Option[Any], ...] = (
     SHARED_VOLUMES,
     MAX_SETS,
     MAX_SETS_PER_CLIENT,
+    AUTO_RELEASE_MAX_AGE,
+    PERSISTENT_MAX_AGE,
     OWNER_NAME,
     ADDITIONAL_HOST_NAMES,
     ADMIN_GROUP,
@@ -215,6 +230,8 @@ def read(given: Mapping[str, str], netbios_name: str) -> DaemonSettings:
         shared_volumes=SHARED_VOLUMES.of(given),
         max_sets=MAX_SETS.of(given),
         max_sets_per_client=MAX_SETS_PER_CLIENT.of(given),
+        auto_release_max_age=AUTO_RELEASE_MAX_AGE.of(given),
+        persistent_max_age=PERSISTENT_MAX_AGE.of(given),
     )
     requirement = Requirement(
         integrity=REQUIRE_RPC_INTEGRITY.of(given), privacy=REQUIRE_RPC_PRIVACY.of(given)

@@ -9,7 +9,7 @@ from typing import Any, Sequence
 
 from fsrvpd.errors import FsrvpdError
 
-PATIENCE = 60.0  # s
+PATIENCE = 600.0  # s; prune may remove thousands of snapshots
 
 
 class NotRunning(FsrvpdError):

@@ -50,6 +50,9 @@ def parse_arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     daemon.add_argument("message", choices=sorted(show.FORMATTERS), metavar="MESSAGE")
     daemon.add_argument("parameters", nargs="*", metavar="PARAMETER")
     daemon.add_argument("--json", action="store_true", help="answer for programs")
+    daemon.add_argument(
+        "-n", "--dry-run", action="store_true", help="prune: say what would be done, do nothing"
+    )
     daemon.set_defaults(command=send)
 
     for name, function, text in (
@@ -73,7 +76,8 @@ def parse_arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
 def send(arguments: argparse.Namespace) -> int:
     with contextlib.closing(open_registry(arguments)) as registry:
         path = control_socket(registry.configuration().state_directory)
-    answer = ask(path, arguments.message, arguments.parameters)
+    parameters = [*arguments.parameters, *(["--dry-run"] if arguments.dry_run else [])]
+    answer = ask(path, arguments.message, parameters)
     if arguments.json:
         print(json.dumps(answer, indent=2))
     else:

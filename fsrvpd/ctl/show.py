@@ -68,6 +68,16 @@ def check_path(answer: Any) -> str:
     return "\n".join(lines)
 
 
+def prune(answer: Any) -> str:
+    if not answer:
+        return "state, disks and registry agree"
+    lines = []
+    for one in answer:
+        lines.append(f"{one['what']}: {one['object']}")
+        lines.append(f"  {one['action']}: {one['reason']}")
+    return "\n".join(lines)
+
+
 def _duration(seconds: int) -> str:
     days, rest = divmod(seconds, 86400)
     hours, rest = divmod(rest, 3600)
@@ -84,4 +94,5 @@ FORMATTERS: dict[str, Callable[[Any], str]] = {
     "status": status,
     "list-sets": list_sets,
     "check-path": check_path,
+    "prune": prune,
 }

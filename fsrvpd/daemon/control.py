@@ -23,6 +23,15 @@ MAX_REQUEST = 65536
 _UCRED = struct.Struct("3i")  # pid, uid, gid
 
 Handler = Callable[[Sequence[str]], Any]
+Done = Callable[[Any], None]
+
+
+class Later:
+    """What a handler returns whose answer takes time: `begin` is called with whom to tell,
+    the result or a FsrvpdError, from the loop's thread."""
+
+    def __init__(self, begin: Callable[[Done], None]) -> None:
+        self.begin = begin
 
 
 class ControlSocket:
@@ -57,13 +66,16 @@ class ControlSocket:
                 log.error("control socket: uid %d turned away", _uid(connection))
                 connection.close()
 
-    def reply(self, line: bytes) -> bytes:
-        """The answer to one request."""
+    def reply(self, line: bytes, send: Callable[[bytes], None]) -> None:
+        """Hand the answer to one request to `send`, now or later."""
         try:
-            answer = {"ok": True, "result": self._handle(line)}
+            result = self._handle(line)
         except FsrvpdError as error:
-            answer = {"ok": False, "error": str(error)}
-        return json.dumps(answer).encode() + b"\n"
+            result = error
+        if isinstance(result, Later):
+            result.begin(lambda late: send(_encode(late)))
+        else:
+            send(_encode(result))
 
     def _handle(self, line: bytes) -> Any:
         try:
@@ -80,7 +92,10 @@ class _Conversation:
     """One request and its answer."""
 
     def __init__(
-        self, loop: Loop, connection: socket.socket, reply: Callable[[bytes], bytes]
+        self,
+        loop: Loop,
+        connection: socket.socket,
+        reply: Callable[[bytes, Callable[[bytes], None]], None],
     ) -> None:
         self._loop = loop
         self._socket = connection
@@ -94,13 +109,24 @@ class _Conversation:
         line, newline, _ = self._received.partition(b"\n")
         if newline:
             self._loop.remove(self._socket.fileno())
-            self._socket.settimeout(1.0)  # the peer is root and waits for this
-            with contextlib.suppress(OSError):
-                self._socket.sendall(self._reply(line))
-            self._socket.close()
+            self._reply(line, self._send)
         elif not data or len(self._received) > MAX_REQUEST:
             self._loop.remove(self._socket.fileno())
             self._socket.close()
+
+    def _send(self, answer: bytes) -> None:
+        self._socket.settimeout(1.0)  # the peer is root and waits for this
+        with contextlib.suppress(OSError):
+            self._socket.sendall(answer)
+        self._socket.close()
+
+
+def _encode(result: Any) -> bytes:
+    if isinstance(result, FsrvpdError):
+        answer = {"ok": False, "error": str(result)}
+    else:
+        answer = {"ok": True, "result": result}
+    return json.dumps(answer).encode() + b"\n"
 
 
 def _uid(connection: socket.socket) -> int:

@@ -11,18 +11,19 @@ from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.core.messages import Guid
 from fsrvpd.daemon.control import ControlSocket
 from fsrvpd.daemon.handlers import Handlers
+from fsrvpd.daemon.housekeeping import Housekeeping, Wish
 from fsrvpd.daemon.jobs import JobRunner
 from fsrvpd.daemon.logins import Logins
 from fsrvpd.daemon.loop import Loop
+from fsrvpd.daemon.parts import Parts
 from fsrvpd.daemon.process import PidFile
 from fsrvpd.daemon.server import PipeServer
 from fsrvpd.daemon.service import Service
 from fsrvpd.daemon.shares import ShareFinder
+from fsrvpd.daemon.survey import Surveyor
 from fsrvpd.options import DaemonSettings
 from fsrvpd.protocol.actions import Job, Outcome
 from fsrvpd.protocol.agent import Agent
-from fsrvpd.providers.selection import standard
-from fsrvpd.store.sqlite import SqliteStore
 from fsrvpd.volumes import Volumes
 from samba_hooks.configuration import SambaConfiguration
 from samba_hooks.open_registry import Registry
@@ -43,21 +44,26 @@ class Daemon:
     """
 
     def __init__(
-        self, registry: Registry, configuration: SambaConfiguration, settings: DaemonSettings
+        self,
+        registry: Registry,
+        configuration: SambaConfiguration,
+        settings: DaemonSettings,
+        parts: Parts,
     ) -> None:
         folder = state_folder(configuration.state_directory)
         os.makedirs(folder, mode=0o700, exist_ok=True)
         self.pid_file = PidFile(os.path.join(configuration.pid_directory, PID_FILE))
         self.loop = Loop()
-        self.store = SqliteStore(os.path.join(folder, STATE_FILE))
+        self.store = parts.store(os.path.join(folder, STATE_FILE))
         self._running_jobs = 0
         mounts = LiveMounts()
-        selection = standard(mounts)
+        selection = parts.selection(mounts)
         volumes = Volumes(selection, mounts)
         self.runner = JobRunner(selection, registry, self._job_done)
         names = (configuration.netbios_name, *configuration.netbios_aliases, *settings.host_names)
         finder = ShareFinder(registry, volumes, names, configuration.realm)
-        agent = Agent(settings.agent, new_guid, time.time, finder.own_names)
+        of_this_boot = settings.agent._replace(boot_id=parts.boot_id())
+        agent = Agent(of_this_boot, new_guid, parts.wall_clock, finder.own_names)
         self.service = Service(agent, self.store, self._submit)
         self.service.restore()
         self.service.flush()
@@ -70,13 +76,25 @@ class Daemon:
             self.logins,
             settings.requirement,
         )
-        handlers = Handlers(self.service, self.server, finder, configuration.samba_version)
+        self.housekeeping = Housekeeping(
+            self.loop,
+            self.service,
+            Surveyor(selection, registry, volumes),
+            selection,
+            registry,
+            self.store.born,
+            parts.wall_clock,
+        )
+        self.housekeeping.compare(Wish(), lambda _: None)
+        handlers = Handlers(
+            self.service, self.server, finder, self.housekeeping, configuration.samba_version
+        )
         path = control_socket(configuration.state_directory)
         self.control = ControlSocket(self.loop, path, handlers.by_name())
 
     def run(self) -> None:
         """Serve until the loop is stopped."""
-        self.loop.run(self.service.deadline, self.service.flush)
+        self.loop.run(self._deadline, self._after_turn)
 
     def close(self) -> None:
         """Hang up, let running jobs end and be written down, and go."""
@@ -87,10 +105,20 @@ class Daemon:
             self.loop.turn(0.1)
             self.service.flush()
         self.runner.close()
+        self.housekeeping.close()
         self.logins.close()
         self.store.close()
         self.loop.close()
         self.pid_file.remove()
+
+    def _deadline(self) -> float:
+        due = self.service.deadline()
+        expiry = self.housekeeping.deadline()
+        return expiry if due is None else min(due, expiry)
+
+    def _after_turn(self) -> None:
+        self.housekeeping.expire_when_due()
+        self.service.flush()
 
     def _submit(self, job: Job) -> None:
         self._running_jobs += 1

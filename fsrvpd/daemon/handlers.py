@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Sequence
+from typing import Any, Sequence, Union
 
 from fsrvpd import __version__
 from fsrvpd.core.messages import format_guid
-from fsrvpd.daemon.control import Handler
+from fsrvpd.daemon.comparison import Finding
+from fsrvpd.daemon.control import Done, Handler, Later
+from fsrvpd.daemon.housekeeping import Housekeeping, Wish, as_json
 from fsrvpd.daemon.server import PipeServer
 from fsrvpd.daemon.service import Service
 from fsrvpd.daemon.shares import ShareFinder
@@ -25,11 +27,17 @@ class Handlers:
     """The messages that a running daemon answers."""
 
     def __init__(
-        self, service: Service, server: PipeServer, finder: ShareFinder, samba_version: str
+        self,
+        service: Service,
+        server: PipeServer,
+        finder: ShareFinder,
+        housekeeping: Housekeeping,
+        samba_version: str,
     ) -> None:
         self._service = service
         self._server = server
         self._finder = finder
+        self._housekeeping = housekeeping
         self._samba_version = samba_version
         self._started = time.time()
 
@@ -39,6 +47,7 @@ class Handlers:
             "status": self.status,
             "list-sets": self.list_sets,
             "check-path": self.check_path,
+            "prune": self.prune,
         }
 
     def ping(self, parameters: Sequence[str]) -> Any:
@@ -90,6 +99,22 @@ class Handlers:
             "volume": place.volume_name if place else None,
             "volume_root": place.volume_root if place else None,
         }
+
+    def prune(self, parameters: Sequence[str]) -> Any:
+        dry_run = list(parameters) == ["--dry-run"]
+        _expect(parameters, int(dry_run), "prune [--dry-run]")
+        wish = Wish(dry_run, everything=True)
+
+        def begin(done: Done) -> None:
+            self._housekeeping.compare(wish, lambda result: done(_findings(result)))
+
+        return Later(begin)
+
+
+def _findings(result: Union[list[Finding], FsrvpdError]) -> Any:
+    if isinstance(result, FsrvpdError):
+        return result
+    return [as_json(finding) for finding in result]
 
 
 def _expect(parameters: Sequence[str], number: int, usage: str) -> None:

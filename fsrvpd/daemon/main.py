@@ -11,9 +11,10 @@ import sys
 from typing import Optional, Sequence
 
 from fsrvpd import __version__, core, options
-from fsrvpd.command_line import add_samba_arguments, open_registry
+from fsrvpd.command_line import add_samba_arguments
 from fsrvpd.daemon import logs
 from fsrvpd.daemon.daemon import Daemon
+from fsrvpd.daemon.parts import Parts
 from fsrvpd.daemon.process import go_to_background, notify
 from fsrvpd.errors import FsrvpdError
 from samba_hooks.configuration import SambaConfiguration
@@ -24,11 +25,11 @@ log = logging.getLogger("fsrvpd")
 LOG_FILE = "log.fsrvpd"
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Optional[Sequence[str]] = None, parts: Optional[Parts] = None) -> int:
     """Exit status: 0 after an orderly end, 1 when it cannot run."""
     arguments = parse_arguments(argv)
     try:
-        run(arguments)
+        run(arguments, parts or Parts())
     except FsrvpdError as error:
         print(f"fsrvpd: {error}", file=sys.stderr)
         return 1
@@ -50,16 +51,16 @@ def parse_arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace, parts: Parts) -> None:
     """Run until a signal says otherwise. Raises: FsrvpdError when it cannot begin."""
-    with contextlib.closing(open_registry(arguments)) as registry:
+    with contextlib.closing(parts.registry(arguments)) as registry:
         configuration = registry.configuration()
         options.read(options.parametric(configuration.options), configuration.netbios_name)
     if not arguments.foreground:
         go_to_background()  # before there are threads, children or locks
     set_up_log(arguments, configuration)
-    with contextlib.closing(open_registry(arguments)) as registry:
-        serve(registry)
+    with contextlib.closing(parts.registry(arguments)) as registry:
+        serve(registry, parts)
 
 
 def set_up_log(arguments: argparse.Namespace, configuration: SambaConfiguration) -> None:
@@ -73,12 +74,12 @@ def set_up_log(arguments: argparse.Namespace, configuration: SambaConfiguration)
     logs.set_up(level, path)
 
 
-def serve(registry: Registry) -> None:
+def serve(registry: Registry, parts: Parts) -> None:
     configuration = registry.configuration()
     settings = options.read(options.parametric(configuration.options), configuration.netbios_name)
     for complaint in options.unknown(options.parametric(configuration.options)):
         log.error("smb.conf: %s", complaint)
-    daemon = Daemon(registry, configuration, settings)
+    daemon = Daemon(registry, configuration, settings, parts)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: daemon.loop.stop())
     log.log(

@@ -63,6 +63,10 @@ class Service:
     def finished(self, job: Job, outcome: Outcome) -> None:
         self._actions += self.agent.finished(job, outcome, time.monotonic())
 
+    def keep_up(self, ask: Callable[[float], list[Action]]) -> None:
+        """Have the agent do something that no client asked for, given the time."""
+        self._actions += ask(time.monotonic())
+
     def restore(self) -> None:
         """Take up the sets of the store. Raises: StoreError."""
         self._actions += self.agent.restore(self._store.load(), time.monotonic())

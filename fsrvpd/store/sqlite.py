@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import Mapping, Optional, Sequence
+import time
+from typing import Callable, Mapping, Optional, Sequence
 
 from fsrvpd.core.messages import Guid
 from fsrvpd.errors import StoreError
@@ -20,10 +21,12 @@ APPLICATION = 0x46535250  # application_id of the file: "FSRP"
 class SqliteStore:
     """Fulfils `protocol.ports.StateStore`."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, wall_clock: Callable[[], float] = time.time) -> None:
         """Open or make the file. Raises: StoreError when it is damaged, in use, written by
         a newer fsrvpd or not fsrvpd's."""
         self.path = path
+        self.born = 0.0  # when the file was made, Unix time
+        self._wall_clock = wall_clock
         self._make_file()
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=1.0)
@@ -60,6 +63,7 @@ class SqliteStore:
         (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise self._damaged(verdict)
+        (self.born,) = self._db.execute("SELECT born FROM file").fetchone()
 
     def _require_ours(self) -> None:
         """Before anything is written: a path may be mistyped."""
@@ -82,6 +86,8 @@ class SqliteStore:
         if version == 0:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute("CREATE TABLE sets (id BLOB PRIMARY KEY, document TEXT NOT NULL)")
+            self._db.execute("CREATE TABLE file (born REAL NOT NULL)")
+            self._db.execute("INSERT INTO file VALUES (?)", (self._wall_clock(),))
             self._db.execute(f"PRAGMA application_id = {APPLICATION}")
             self._db.execute(f"PRAGMA user_version = {SCHEMA}")
             self._db.execute("COMMIT")

@@ -1,0 +1,119 @@
+"""What stands on the disks and in Samba's registry, whatever the state says of it.
+
+A volume that is not at hand is told apart from one without snapshots: nobody concludes
+from an empty directory that something was deleted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Iterable, Mapping, NamedTuple, Protocol, Sequence
+
+from fsrvpd.errors import FsrvpdError
+from fsrvpd.protocol.ports import Found, Share, SharePlace, ShareRegistry, Snapshot
+from fsrvpd.providers.selection import Selection
+
+log = logging.getLogger("fsrvpd.survey")
+
+
+class Volume(NamedTuple):
+    """Where snapshots of ours may be."""
+
+    provider: str
+    volume_name: str
+    root: str
+
+
+class Survey(NamedTuple):
+    """`gone` are the known snapshots that are not there although their volume is;
+    `absent` says of a known volume why it cannot be looked at. Shadow copy shares are
+    by name, with the id of their copy; `paths`: what those export whose snapshot was not
+    found."""
+
+    found: Sequence[Found]
+    gone: frozenset[Snapshot]
+    absent: Mapping[Volume, str]
+    looked_at: frozenset[str]  # roots of volumes
+    shares: Mapping[str, str]
+    paths: Mapping[str, str]
+
+
+class Registry(ShareRegistry, Protocol):
+    """Samba's shares, with the list of those that are no shadow copies."""
+
+    def share_names(self) -> Sequence[str]: ...
+
+
+class Places(Protocol):
+    """Where shares lie."""
+
+    def place(self, share: Share) -> SharePlace: ...
+
+
+class Surveyor:
+    """Blocks on disks and registry, so it is called from a worker's thread."""
+
+    def __init__(self, selection: Selection, registry: Registry, places: Places) -> None:
+        self._selection = selection
+        self._registry = registry
+        self._places = places
+
+    def look(self, volumes: Iterable[Volume], snapshots: Iterable[Snapshot]) -> Survey:
+        """`volumes` and `snapshots` are those that the state knows; the volumes of all
+        present shares are looked at too. Raises: FsrvpdError when nothing can be told."""
+        known = set(volumes)
+        absent = {volume: why for volume in known if (why := self._absence(volume))}
+        at_hand = known - set(absent)
+        roots = {volume.root for volume in at_hand} | self._roots_of_shares()
+        found = [each for root in sorted(roots) for each in self._find(root)]
+        names = {(volume.volume_name, volume.provider) for volume in at_hand}
+        gone = frozenset(
+            each
+            for each in snapshots
+            if (each.volume_name, each.provider) in names and not os.path.lexists(each.root)
+        )
+        shares = self._registry.shadow_shares()
+        ids = {each.shadow_copy_id for each in found}
+        paths = self._paths(name for name, copy_id in shares.items() if copy_id not in ids)
+        return Survey(found, gone, absent, frozenset(roots), shares, paths)
+
+    def _absence(self, volume: Volume) -> str:
+        """Why a volume of the state is not at hand, empty when it is."""
+        try:
+            name, _ = self._selection.provider(volume.provider).locate(volume.root)
+        except FsrvpdError as error:
+            return str(error)
+        if name != volume.volume_name:
+            return f"{volume.root}: {volume.volume_name} is not mounted there, {name} is"
+        return ""
+
+    def _roots_of_shares(self) -> set[str]:
+        roots = set()
+        for name in self._registry.share_names():
+            try:
+                share = self._registry.share(name)
+                if share is not None:
+                    roots.add(self._places.place(share).volume_root)
+            except FsrvpdError as error:
+                log.debug("no volume of share %s: %s", name, error)
+        return roots
+
+    def _find(self, root: str) -> list[Found]:
+        """By all providers: a share may have been served by another one before."""
+        found: list[Found] = []
+        for provider in self._selection.all():
+            try:
+                if provider.locate(root)[1] == root:
+                    found += provider.find([root])
+            except FsrvpdError as error:
+                log.debug("provider %s has nothing at %s: %s", provider.name, root, error)
+        return found
+
+    def _paths(self, shares: Iterable[str]) -> dict[str, str]:
+        paths = {}
+        for name in shares:
+            share = self._registry.share(name)
+            if share is not None:
+                paths[name] = share.path
+        return paths
