@@ -96,10 +96,16 @@ class PipeConnection:
         self._host.closed(self)
 
     def _on_ready(self, events: int) -> None:
-        if events & WRITABLE:
-            self._send(b"")
-        if events == WRITABLE or not self._open:
-            return
+        try:
+            if events & WRITABLE:
+                self._send(b"")
+            if events != WRITABLE and self._open:
+                self._read()
+        except Exception:
+            self.close("a handler failed")  # better than a client that waits
+            raise
+
+    def _read(self) -> None:
         try:
             data = self._socket.recv(RECEIVE)
         except BlockingIOError:

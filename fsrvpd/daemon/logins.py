@@ -11,19 +11,23 @@ import os
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, Sequence, Union
+from typing import Callable, Optional, Sequence, Union
 
+from fsrvpd.daemon.logs import NOTICE
 from fsrvpd.daemon.loop import Loop
 from fsrvpd.errors import AuthenticationError
 from fsrvpd.protocol.ports import AccountVerifier, NtlmResponse, VerifiedAccount
+from fsrvpd.rpc.security import kerberos
 from fsrvpd.rpc.security.acceptors import Acceptors
 from fsrvpd.rpc.security.ntlm_messages import Names
+from samba_hooks import keytab
 from samba_hooks.configuration import SambaConfiguration
 from samba_hooks.ntlm_verification import account_verifier
 
 log = logging.getLogger("fsrvpd.pipe")
 
 WORKERS = 8
+KEYTAB = "krb5.keytab"
 _NONCE_SIZE = 8
 _FILE_TIME_OF_1970 = 116_444_736_000_000_000
 _ROLE_STANDALONE = "ROLE_STANDALONE"
@@ -56,13 +60,21 @@ def server_names(configuration: SambaConfiguration) -> Names:
 
 
 class Logins:
-    """`samba_arguments` choose the configuration for Samba's tools. Raises:
-    AuthenticationError when nobody could check an account."""
+    """`samba_arguments` choose the configuration for Samba's tools; `folder` is for a keytab
+    of our own. Raises: AuthenticationError when nobody could check an account."""
 
     def __init__(
-        self, loop: Loop, configuration: SambaConfiguration, samba_arguments: Sequence[str]
+        self,
+        loop: Loop,
+        configuration: SambaConfiguration,
+        samba_arguments: Sequence[str],
+        folder: str,
     ) -> None:
-        self.acceptors = Acceptors(server_names(configuration), nonce, file_time)
+        path = os.path.join(folder, KEYTAB)
+        self._keytab = keytab.make(configuration, samba_arguments, path)
+        self.acceptors = Acceptors(
+            server_names(configuration), nonce, file_time, self._keytab_name(configuration)
+        )
         self._loop = loop
         self._verifier: AccountVerifier = account_verifier(
             configuration.server_role, samba_arguments
@@ -78,8 +90,26 @@ class Logins:
 
         self._pool.submit(work)
 
+    def _keytab_name(self, configuration: SambaConfiguration) -> Optional[str]:
+        """The keytab for Kerberos. What stands in its way is logged: NTLM goes on."""
+        if self._keytab is None:
+            return None  # no Active Directory
+        if kerberos.MISSING is not None:
+            log.log(NOTICE, "clients cannot use Kerberos: %s", kerberos.MISSING)
+            return None
+        dedicated = keytab.dedicated(configuration)
+        if dedicated is not None:
+            return dedicated
+        try:
+            self._keytab.start()
+        except AuthenticationError as error:
+            log.error("clients cannot use Kerberos yet: %s", error)
+        return f"FILE:{self._keytab.path}"
+
     def close(self) -> None:
         """Take no more questions; those under way are not waited for."""
+        if self._keytab is not None:
+            self._keytab.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _answer(self, response: NtlmResponse, user_sid: str) -> Answer:

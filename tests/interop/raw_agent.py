@@ -10,14 +10,14 @@ import struct
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Callable, NamedTuple, Optional, Type, TypeVar
+from typing import Any, Callable, NamedTuple, Optional, Protocol, Type, TypeVar
 
 from impacket.dcerpc.v5 import transport
 from impacket.smbconnection import SMBConnection
 from impacket.uuid import uuidtup_to_bin
 
 from fsrvpd.core.messages import Opnum
-from tests.interop.site import Site
+from tests.lab import Lab, Samba
 
 Result = TypeVar("Result")
 INTERFACE = uuidtup_to_bin(("a8e0653c-2744-4389-a61d-7373df8b2292", "1.0"))
@@ -62,10 +62,22 @@ def every_call(unc: str) -> dict[Opnum, bytes]:
     }
 
 
+class Place(Protocol):
+    """Where an agent serves: an address and the network that it is found in."""
+
+    @property
+    def lab(self) -> Lab: ...
+
+    @property
+    def samba(self) -> Samba: ...
+
+
 class RawAgent:
     """A connection to the agent as `user`, from inside the lab's network."""
 
-    def __init__(self, site: Site, user: str = "root", password: str = "Lab-pass-0") -> None:
+    _domain = ""  # of whom the user is one
+
+    def __init__(self, site: Place, user: str = "root", password: str = "Lab-pass-0") -> None:
         self._address = site.samba.address
         self._thread: ThreadPoolExecutor = site.lab.network()
         self._connection: Any = self._there(lambda: self._log_in(user, password))
@@ -137,7 +149,7 @@ class RawAgent:
 
     def _log_in(self, user: str, password: str) -> Any:
         connection = SMBConnection(self._address, self._address)
-        connection.login(user, password)
+        connection.login(user, password, self._domain)
         if connection.isGuestSession():
             # Samba signs nothing for a guest, and impacket would not see that by itself.
             connection.getSMBServer()._Session["SigningActivated"] = False

@@ -13,8 +13,7 @@ from impacket.dcerpc.v5.rpcrt import (
 )
 
 from fsrvpd.core.messages import Opnum
-from tests.interop.raw_agent import RawAgent
-from tests.interop.site import Site
+from tests.interop.raw_agent import Place, RawAgent
 from tests.lab.accounts import ROOT, User
 
 CONNECT = RPC_C_AUTHN_LEVEL_CONNECT
@@ -27,9 +26,15 @@ class SecuredAgent(RawAgent):
     """A connection to the agent as `smb_user`, who claims at RPC level to be `rpc_user`."""
 
     def __init__(
-        self, site: Site, level: int, *, rpc_user: User = ROOT, smb_user: User = ROOT
+        self,
+        site: Place,
+        level: int,
+        *,
+        rpc_user: User = ROOT,
+        smb_user: User = ROOT,
+        domain: str = "LABGROUP",
     ) -> None:
-        self._level, self._rpc_user = level, rpc_user
+        self._level, self._rpc_user, self._domain = level, rpc_user, domain
         super().__init__(site, smb_user.name, smb_user.password)
 
     def send(self, opnum: Opnum, stub: bytes, change: Callable[[bytes], bytes]) -> bytes:
@@ -53,6 +58,6 @@ class SecuredAgent(RawAgent):
         return sent[0]
 
     def _prepare(self, pipe: Any) -> None:
-        pipe.set_credentials(self._rpc_user.name, self._rpc_user.password, "LABGROUP")
+        pipe.set_credentials(self._rpc_user.name, self._rpc_user.password, self._domain)
         pipe.set_auth_type(RPC_C_AUTHN_WINNT)
         pipe.set_auth_level(self._level)

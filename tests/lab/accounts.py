@@ -44,10 +44,14 @@ class Accounts:
     def add(self, user: User) -> int:
         """Add an ordinary Unix user with a group of its own. Returns its uid."""
         uid, self._next_uid = self._next_uid, self._next_uid + 1
-        self._append("passwd", f"{user.name}:x:{uid}:{uid}::/nonexistent:/usr/sbin/nologin")
-        self._append("group", f"{user.name}:x:{uid}:")
-        self._append("shadow", f"{user.name}:*:19000:0:99999:7:::")
+        self.add_as(user.name, uid)
         return uid
+
+    def add_as(self, name: str, uid: int) -> None:
+        """The same with a uid that somebody else chose."""
+        self._append("passwd", f"{name}:x:{uid}:{uid}::/nonexistent:/usr/sbin/nologin")
+        self._append("group", f"{name}:x:{uid}:")
+        self._append("shadow", f"{name}:*:19000:0:99999:7:::")
 
     def _append(self, name: str, line: str) -> None:
         with (self._directory / name).open("a") as file:

@@ -113,7 +113,7 @@ class KerberosAcceptor:
         result = gss.accept_sec_context(token, credential.creds, self._context)
         self._context = cast("SecurityContext", result.context)
         if not result.more_steps:
-            self._demand(result.flags)
+            self._demand(int(result.flags))
             self.principal = _principal(result.initiator_name)
         return Reply(result.token or b"", not result.more_steps)
 

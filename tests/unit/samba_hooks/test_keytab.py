@@ -1,0 +1,63 @@
+"""Which keytab, and how `net` is told to make it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fsrvpd.errors import AuthenticationError
+from samba_hooks import keytab
+from samba_hooks.configuration import SambaConfiguration
+
+
+def configuration(**changes: Any) -> SambaConfiguration:
+    facts: dict[str, Any] = dict.fromkeys(SambaConfiguration._fields, "")
+    facts.update(
+        samba_version="4.17.12-Debian",
+        server_role="ROLE_DOMAIN_MEMBER",
+        realm="LAB.EXAMPLE",
+        private_dir="/nowhere",
+        parameters={"kerberos method": "default", "dedicated keytab file": ""},
+    )
+    return SambaConfiguration(**{**facts, **changes})
+
+
+def test_only_a_member_has_one() -> None:
+    assert keytab.make(configuration(), [], "/k") is not None
+    assert keytab.make(configuration(server_role="ROLE_STANDALONE"), [], "/k") is None
+    assert keytab.make(configuration(realm=""), [], "/k") is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("default", "/etc/krb5.keytab", None),
+        ("secrets and keytab", "/etc/krb5.keytab", None),
+        ("dedicated keytab", "", None),
+        ("dedicated keytab", "/etc/krb5.keytab", "/etc/krb5.keytab"),
+    ],
+)
+def test_dedicated_keytab_is_taken(method: str, path: str, expected: Any) -> None:
+    parameters = {"kerberos method": method, "dedicated keytab file": path}
+    assert keytab.dedicated(configuration(parameters=parameters)) == expected
+
+
+@pytest.mark.parametrize("version", ["4.13.13-Debian", "4.17.12-Debian", "4.20.8"])
+def test_net_is_told_as_before_4_21(version: str) -> None:
+    assert "--option=dedicated keytab file=/k" in keytab._options(version, "/k")
+
+
+@pytest.mark.parametrize("version", ["4.21.0", "4.22.4-Debian", "5.0.1"])
+def test_net_is_told_as_from_4_21_on(version: str) -> None:
+    [option] = keytab._options(version, "/k")
+    assert option.startswith("--option=sync machine password to keytab=/k:account_name:")
+
+
+def test_failure_names_the_next_step(tmp_path: Path) -> None:
+    made = keytab.make(configuration(), ["-s", str(tmp_path / "none.conf")], str(tmp_path / "k"))
+    assert made is not None
+    with pytest.raises(AuthenticationError, match="net ads keytab create"):
+        made.export()
+    assert not made.is_current()
