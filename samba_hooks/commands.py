@@ -27,7 +27,16 @@ logger = logging.getLogger("samba_hooks.commands")
 
 DEFAULT_TIMEOUT = 30.0
 _UNCLEAN = frozenset("\0\r\n")
-_ROLES = {"auto": "ROLE_STANDALONE", "standalone server": "ROLE_STANDALONE"}
+# What smb.conf calls them, and what Samba's library does.
+_ROLES = {
+    "standalone server": "ROLE_STANDALONE",
+    "member server": "ROLE_DOMAIN_MEMBER",
+    "classic primary domain controller": "ROLE_DOMAIN_PDC",
+    "classic backup domain controller": "ROLE_DOMAIN_BDC",
+    "active directory domain controller": "ROLE_ACTIVE_DIRECTORY_DC",
+    "ipa domain controller": "ROLE_IPA_DC",
+}
+_SECURITY_OF_MEMBERS = ("ads", "domain")
 
 
 class CommandRegistry:
@@ -50,12 +59,11 @@ class CommandRegistry:
 
     def configuration(self) -> SambaConfiguration:
         parameters = self._sections()["global"]
-        role = parameters["server role"].lower()
         return configuration(
             parameters,
             config_file=self._tools.config_file or "",
             samba_version=self._tools.version(),
-            server_role=_ROLES.get(role, f"ROLE_{role.upper().replace(' ', '_')}"),
+            server_role=_server_role(parameters),
         )
 
     def share(self, name: str) -> Optional[Share]:
@@ -223,3 +231,12 @@ def _clean(name: str, line: str) -> str:
     if _UNCLEAN & {*line} or line.endswith("\\"):
         raise RegistryError(f"share {name}: {line!r} cannot stand in Samba's configuration")
     return line
+
+
+def _server_role(parameters: Mapping[str, str]) -> str:
+    """`server role = auto`, the default, leaves it to `security`."""
+    role = parameters["server role"].lower()
+    if role != "auto":
+        return _ROLES.get(role, role)
+    is_member = parameters["security"].lower() in _SECURITY_OF_MEMBERS
+    return "ROLE_DOMAIN_MEMBER" if is_member else "ROLE_STANDALONE"
