@@ -1,0 +1,76 @@
+"""A user of shares over pysmb, which shares no code with Samba."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Callable, Optional, Type, TypeVar
+
+import pytest
+from smb.smb_structs import OperationFailure
+from smb.SMBConnection import SMBConnection
+
+from tests.interop.site import Site
+from tests.lab import User
+
+Result = TypeVar("Result")
+ERRORS = 0xC0000000  # with what an NTSTATUS that is an error begins
+ACCESS_DENIED = 0xC0000022
+BAD_NETWORK_NAME = 0xC00000CC
+OBJECT_NAME_NOT_FOUND = 0xC0000034
+MEDIA_WRITE_PROTECTED = 0xC00000A2
+
+
+class Visitor:
+    """A session as `user`, from inside the lab's network."""
+
+    def __init__(self, site: Site, user: User) -> None:
+        self._thread: ThreadPoolExecutor = site.lab.network()
+        self._client: Any = SMBConnection(*user, "client", "LAB", is_direct_tcp=True)
+        assert self._there(lambda: self._client.connect(site.samba.address, 445))
+
+    def __enter__(self) -> Visitor:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self._there(self._client.close)
+        self._thread.shutdown()
+
+    def read(self, share: str, path: str) -> str:
+        content = io.BytesIO()
+        self._there(lambda: self._client.retrieveFile(share, path, content))
+        return content.getvalue().decode()
+
+    def write(self, share: str, path: str, text: str) -> None:
+        self._there(lambda: self._client.storeFile(share, path, io.BytesIO(text.encode())))
+
+    def rename(self, share: str, old: str, new: str) -> None:
+        self._there(lambda: self._client.rename(share, old, new))
+
+    def names(self, share: str, path: str = "/") -> set[str]:
+        listed = self._there(lambda: self._client.listPath(share, path))
+        return {entry.filename for entry in listed} - {".", ".."}
+
+    def versions(self, share: str, path: str) -> list[datetime]:
+        """The previous versions that a client is offered."""
+        listed: list[datetime] = self._there(lambda: self._client.listSnapshots(share, path))
+        return listed
+
+    def _there(self, function: Callable[[], Result]) -> Result:
+        return self._thread.submit(function).result(60)
+
+
+def refusal(attempt: Callable[[], object]) -> int:
+    """The NTSTATUS with which smbd refuses an attempt."""
+    with pytest.raises(OperationFailure) as failed:
+        attempt()
+    errors = [each.status for each in failed.value.smb_messages if each.status >= ERRORS]
+    assert errors, failed.value
+    return int(errors[0])
