@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from impacket.dcerpc.v5.rpcrt import (
+    RPC_C_AUTHN_GSS_NEGOTIATE,
     RPC_C_AUTHN_LEVEL_CONNECT,
     RPC_C_AUTHN_LEVEL_PKT,
     RPC_C_AUTHN_LEVEL_PKT_INTEGRITY,
@@ -15,6 +16,7 @@ from impacket.dcerpc.v5.rpcrt import (
 from fsrvpd.core.messages import Opnum
 from tests.interop.raw_agent import Place, RawAgent
 from tests.lab.accounts import ROOT, User
+from tests.lab.domain import MEMBER, REALM
 
 CONNECT = RPC_C_AUTHN_LEVEL_CONNECT
 PKT = RPC_C_AUTHN_LEVEL_PKT
@@ -60,4 +62,17 @@ class SecuredAgent(RawAgent):
     def _prepare(self, pipe: Any) -> None:
         pipe.set_credentials(self._rpc_user.name, self._rpc_user.password, self._domain)
         pipe.set_auth_type(RPC_C_AUTHN_WINNT)
+        pipe.set_auth_level(self._level)
+
+
+class TicketAgent(SecuredAgent):
+    """The same with Kerberos in SPNEGO, for which impacket finds tickets in $KRB5CCNAME.
+
+    Its login has a frame around it, and it signs no headers.
+    """
+
+    def _prepare(self, pipe: Any) -> None:
+        pipe.get_rpc_transport().setRemoteName(MEMBER)
+        pipe.set_credentials(self._rpc_user.name, "", REALM)
+        pipe.set_auth_type(RPC_C_AUTHN_GSS_NEGOTIATE)
         pipe.set_auth_level(self._level)

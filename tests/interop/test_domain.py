@@ -18,7 +18,7 @@ from fsrvpd.rpc.security.kerberos import KerberosAcceptor
 from fsrvpd.rpc.security.spnego import KRB5_OID
 from tests.interop import secured_agent
 from tests.interop.kerberos_initiator import EVERYTHING, Initiator
-from tests.interop.secured_agent import SecuredAgent
+from tests.interop.secured_agent import SecuredAgent, TicketAgent
 from tests.lab import FsrvpdProcess, Lab
 from tests.lab.accounts import User
 from tests.lab.domain import DOMAIN, MEMBER, REALM, Domain, Member
@@ -143,6 +143,16 @@ def test_machine_account_as_caller(site: Site) -> None:
     site.may_back_up(MACHINE)
     assert VERSIONS in site.as_machine("krb5,seal", "required")
     assert VERSIONS in site.as_machine("ntlm,sign", "off")
+
+
+@pytest.mark.parametrize("level", [secured_agent.INTEGRITY, secured_agent.PRIVACY])
+def test_impacket_with_tickets(site: Site, level: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    tickets = site.domain.kinit(site.admin)
+    site.lab.run(["kvno", f"host/{MEMBER}"], environment=tickets)
+    cache = tickets["KRB5CCNAME"].partition(":")[2]
+    monkeypatch.setenv("KRB5CCNAME", str(site.lab.seen(Path(cache))))
+    with TicketAgent(site, level, smb_user=site.admin, rpc_user=site.admin, domain=DOMAIN) as agent:
+        assert agent.result(Opnum.GetSupportedVersion, b"") == 0
 
 
 class TestNotTheSameUser:
