@@ -17,7 +17,7 @@ SHARE = "projects"
 FILE = "report.txt"
 OLD = "Draft of Monday.\n"
 NEW = "Overwritten on Tuesday.\n"
-OPTIONS = {"fsrvpd:require rpc integrity": "no"}  # rpcclient does not sign by itself
+BINDING = "sign"  # rpcclient does not by itself, and fsrvpd wants it
 
 
 class DemoFailed(Exception):
@@ -58,7 +58,7 @@ def set_the_stage(lab: Lab) -> Stage:
     volume = lab.volume("btrfs", "volume")
     directory = volume / SHARE
     lab.run(["mkdir", "-m", "0777", directory])
-    samba = Samba(lab, [Share(SHARE, directory)], OPTIONS)
+    samba = Samba(lab, [Share(SHARE, directory)])
     samba.start()
     anna, eve = samba.add_user("anna"), samba.add_user("eve")
     samba.let_in(SHARE, {samba.root: "FULL", anna: "FULL"})
@@ -81,7 +81,7 @@ def write_a_file(stage: Stage) -> None:
 
 def take_a_backup(stage: Stage) -> fss.ShadowCopy:
     say("A backup client (Samba's rpcclient) asks for a shadow copy set, as Windows does.")
-    done = stage.samba.rpcclient(f"fss_create_expose backup ro {SHARE}")
+    done = stage.samba.rpcclient(f"fss_create_expose backup ro {SHARE}", binding=BINDING)
     show(done.stdout)
     copies = fss.exposed(done.stdout)
     require(len(copies) == 1, "rpcclient does not tell of one exposed copy")
@@ -92,8 +92,8 @@ def take_a_backup(stage: Stage) -> fss.ShadowCopy:
 def look_at_the_mapping(stage: Stage, copy: fss.ShadowCopy) -> None:
     say("It asks under which share it finds the copy, and declares the recovery complete.")
     command = f"fss_get_mapping {SHARE} {copy.set_id} {copy.copy_id}"
-    show(stage.samba.rpcclient(command).stdout)
-    show(stage.samba.rpcclient(f"fss_recovery_complete {copy.set_id}").stdout)
+    show(stage.samba.rpcclient(command, binding=BINDING).stdout)
+    show(stage.samba.rpcclient(f"fss_recovery_complete {copy.set_id}", binding=BINDING).stdout)
 
 
 def change_and_read_back(stage: Stage, copy: fss.ShadowCopy) -> None:
@@ -122,7 +122,8 @@ def compare_the_permissions(stage: Stage, copy: fss.ShadowCopy) -> None:
 
 def delete_the_copy(stage: Stage, copy: fss.ShadowCopy) -> None:
     say("The backup is done: the client deletes the copy.")
-    show(stage.samba.rpcclient(f"fss_delete {SHARE} {copy.set_id} {copy.copy_id}").stdout)
+    command = f"fss_delete {SHARE} {copy.set_id} {copy.copy_id}"
+    show(stage.samba.rpcclient(command, binding=BINDING).stdout)
 
 
 def show_that_nothing_is_left(stage: Stage) -> None:
