@@ -27,6 +27,9 @@ from fsrvpd.providers.home import Home
 from fsrvpd.providers.labels import Labels
 from fsrvpd.providers.mark import Mark, SnapshotName, encode, label
 from fsrvpd.providers.options import wants_previous_versions
+from fsrvpd.providers.unwritten import unwritten
+
+NOT_WORTH_A_SYNC = 256 << 10  # bytes: the commit writes them in hardly more than its own time
 
 
 class Btrfs:
@@ -78,7 +81,9 @@ class Btrfs:
         with ground.opened(place.volume_root, place.volume_name, _name) as root:
             self._home(request, root).close()
             with reported("write back what is dirty", place.volume_root):
-                files.sync_file_system(root)
+                file_system = UUID(bytes=btrfs.file_system_uuid(root))
+                if unwritten(file_system) > NOT_WORTH_A_SYNC:
+                    files.sync_file_system(root)
 
     def create(self, request: SnapshotRequest, planned: Snapshot) -> None:
         place, name = request.place, str(ground.parsed(planned))

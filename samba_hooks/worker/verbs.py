@@ -10,6 +10,9 @@ from samba_hooks.worker.definitions import Definitions
 from samba_hooks.worker.libsmbconf import Events, Library
 from samba_hooks.worker.shadow_shares import ShadowShares
 
+# A transaction of tdb calls fdatasync four times, and for a mapped file msync as often.
+HALF_THE_SYNCS = ("use mmap", "no")
+
 
 class Verbs:
     """Holds what lasts from one request to the next. Raises: RegistryError."""
@@ -22,7 +25,7 @@ class Verbs:
         overrides: Sequence[tuple[str, str]],
     ) -> None:
         self._library = library
-        for name, value in overrides:
+        for name, value in (*overrides, HALF_THE_SYNCS):
             library.override(name, value)
         self._definitions = Definitions(library, config_file)
         self._definitions.refresh()

@@ -5,11 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+from math import inf
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from fsrvpd.core import btrfs as core_btrfs
 from fsrvpd.errors import NotOurs, StorageError
+from fsrvpd.providers import ground
+from fsrvpd.providers.btrfs import NOT_WORTH_A_SYNC
+from fsrvpd.providers.unwritten import unwritten
 from tests.contract.providers.bed import Bed
 from tests.contract.providers.conftest import MakeBed
 from tests.contract.providers.private_mounts import run, unmount
@@ -42,6 +48,16 @@ def test_sealing_makes_it_read_only_on_disk(btrfs: Bed) -> None:
     assert not cannot_write(snapshot.share_path)
     btrfs.provider.seal(snapshot)
     assert cannot_write(snapshot.share_path)
+
+
+def test_much_dirty_data_is_written_before_the_commit(btrfs: Bed) -> None:
+    (btrfs.directory / "large").write_bytes(bytes(2 << 20))
+    with ground.directory(str(btrfs.volume)) as root:
+        file_system = UUID(bytes=core_btrfs.file_system_uuid(root))
+    before = unwritten(file_system)
+    assert NOT_WORTH_A_SYNC < before < inf
+    btrfs.provider.prepare(btrfs.request())
+    assert unwritten(file_system) <= NOT_WORTH_A_SYNC
 
 
 def test_the_volume_is_the_subvolume_that_holds_the_share(btrfs: Bed) -> None:
