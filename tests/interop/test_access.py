@@ -49,12 +49,3 @@ def test_denied_before_anything_is_parsed(nobody: RawAgent, opnum: Opnum) -> Non
 def test_root_is_granted(site: Site) -> None:
     with RawAgent(site) as agent:
         assert agent.result(Opnum.GetSupportedVersion, b"") == 0
-
-
-def test_a_foreign_host_is_refused_and_not_contacted(site: Site) -> None:
-    """Coercion: the agent must not be talked into visiting the host of a UNC."""
-    with RawAgent(site) as agent:
-        for unc in (r"\\192.0.2.7\share", r"\\attacker@80\share", r"\\attacker"):
-            stubs = every_call(unc)
-            result = agent.result(Opnum.IsPathSupported, stubs[Opnum.IsPathSupported])
-            assert result in (HResult.E_INVALIDARG, HResult.FSRVP_E_OBJECT_NOT_FOUND)
