@@ -20,7 +20,7 @@ from tests.interop import secured_agent
 from tests.interop.kerberos_initiator import EVERYTHING, Initiator
 from tests.interop.secured_agent import SecuredAgent, TicketAgent
 from tests.lab import FsrvpdProcess, Lab
-from tests.lab.accounts import User
+from tests.lab.accounts import ROOT, User
 from tests.lab.domain import DOMAIN, MEMBER, REALM, Domain, Member
 from tests.lab.namespaces import wait_until
 from tests.unit.rpc.security.initiators import pdu
@@ -109,6 +109,13 @@ def test_kerberos(site: Site, binding: str) -> None:
 @pytest.mark.parametrize("binding", NTLM)
 def test_ntlm_through_winbind(site: Site, binding: str) -> None:
     assert VERSIONS in site.with_password(binding, site.admin)
+
+
+@pytest.mark.parametrize("binding", NTLM)
+def test_account_of_the_members_own(site: Site, binding: str) -> None:
+    """winbindd asks the member's passdb about those."""
+    login = f"MEMBER\\{ROOT.login}"
+    assert VERSIONS in site.version(binding, "--use-kerberos=off", "-U", login)
 
 
 @pytest.mark.parametrize("binding", ["connect", "krb5,connect", "spnego,connect"])

@@ -96,5 +96,12 @@ def test_broken_configuration(tmp_path: Path) -> None:
         verifier.verify(response()[0], "S-1-5-21-1-1-1-1000")
 
 
+def test_member_asks_winbind() -> None:
+    """Which runs here, if at all, without knowing the account."""
+    verifier = account_verifier("ROLE_DOMAIN_MEMBER", [])
+    with pytest.raises(AuthenticationError, match=r"winbind refuses WHATEVER\\daemon: ."):
+        verifier.verify(response()[0], "S-1-5-21-1-1-1-1000")
+
+
 def test_standalone_server_asks_its_passdb() -> None:
     assert isinstance(account_verifier("ROLE_STANDALONE", []), PassdbVerifier)
