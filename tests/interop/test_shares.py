@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from fsrvpd.protocol.hresult import HResult
 from tests.interop.site import TORTURE_SHARE, Site
 from tests.lab import fss
 
@@ -33,35 +32,6 @@ def test_the_copy_of_a_hidden_share_is_hidden(site: Site) -> None:
     [copy] = fss.create_expose(site.samba, "hidden$")
     assert copy.share.lower() == f"hidden$@{{{copy.copy_id}}}$"
     fss.delete(site.samba, copy)
-
-
-@pytest.mark.parametrize(
-    ("share", "result"),
-    [
-        ("machine", HResult.FSRVP_E_NOT_SUPPORTED),  # file systems are mounted below `/`
-        ("plain", HResult.FSRVP_E_NOT_SUPPORTED),  # ext4
-        ("missing", HResult.FSRVP_E_OBJECT_NOT_FOUND),
-        ("IPC$", HResult.FSRVP_E_OBJECT_NOT_FOUND),
-        ("../projects", HResult.E_INVALIDARG),  # no share can have such a name
-    ],
-)
-def test_refused(site: Site, share: str, result: HResult) -> None:
-    assert fss.refusal(site.samba, f'fss_is_path_sup "{share}"') == result
-    assert fss.refusal(site.samba, f'fss_create_expose backup ro "{share}"') == result
-    site.assert_nothing_is_left()
-
-
-def test_the_log_says_why_a_share_is_not_supported(site: Site) -> None:
-    fss.refusal(site.samba, "fss_is_path_sup plain")
-    assert f"{site.volumes['plain']}/plain" in site.daemon.tail(5)
-
-
-def test_a_shadow_copy_share_is_no_base_share(site: Site) -> None:
-    [copy] = fss.create_expose(site.samba, TORTURE_SHARE)
-    refused = fss.refusal(site.samba, f'fss_is_path_sup "{copy.share}"')
-    assert refused in (HResult.FSRVP_E_NOT_SUPPORTED, HResult.FSRVP_E_OBJECT_NOT_FOUND)
-    fss.delete(site.samba, copy)
-    site.assert_nothing_is_left()
 
 
 def test_a_share_of_the_registry(site: Site) -> None:

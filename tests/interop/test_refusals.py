@@ -1,0 +1,169 @@
+"""Shares of which no shadow copy can be made: the result, and the reason where admins look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Iterator, Mapping, NamedTuple
+
+import pytest
+
+from fsrvpd.core.messages import Opnum
+from fsrvpd.protocol.hresult import HResult, describe
+from tests.interop.raw_agent import SOME_GUID, RawAgent, result_of, wide
+from tests.interop.site import TORTURE_SHARE, Site, make_directory
+from tests.lab import Share
+
+SUFFIX = len("@{00000000-0000-0000-0000-000000000000}")
+LONGEST = "n" * (80 - SUFFIX)
+NOT_FOUND, NOT_SUPPORTED = HResult.FSRVP_E_OBJECT_NOT_FOUND, HResult.FSRVP_E_NOT_SUPPORTED
+
+
+class Refused(NamedTuple):
+    """`path` is below the volume `data`, or absolute, or empty where the share needs none."""
+
+    share: str
+    result: HResult
+    reason: str
+    path: str = "plainly"
+    options: Mapping[str, str] = {}
+
+
+REFUSED = [
+    Refused("missing", NOT_FOUND, "there is no share 'missing'", ""),
+    Refused("IPC$", NOT_FOUND, "there is no share 'IPC$'", ""),
+    Refused("global", NOT_FOUND, "there is no share 'global'", ""),
+    Refused("homes", NOT_SUPPORTED, "no directory of its own", "%S", {"browseable": "no"}),
+    Refused("somebody", NOT_FOUND, "there is no share 'somebody'", ""),  # through [homes]
+    Refused("printers", NOT_SUPPORTED, "no directory of its own", "spool", {"printable": "yes"}),
+    Refused("laser", NOT_SUPPORTED, "it is a printer", "spool", {"printable": "yes"}),
+    Refused("by-user", NOT_SUPPORTED, "differs by user", "users/%U"),
+    Refused("by-machine", NOT_SUPPORTED, "differs by user", "machines/%m"),
+    Refused("dfs", NOT_SUPPORTED, "DFS root", "dfs", {"msdfs root": "yes"}),
+    Refused("closed", NOT_FOUND, "available = no", "plainly", {"available": "no"}),
+    Refused("off", NOT_SUPPORTED, "fsrvp:enabled = no", "plainly", {"fsrvp:enabled": "no"}),
+    Refused(LONGEST + "n", NOT_SUPPORTED, "would pass 80 characters"),
+    Refused(LONGEST[1:] + "n$", NOT_SUPPORTED, "would pass 80 characters"),
+    Refused("nowhere", NOT_FOUND, "cannot be reached: No such file or directory", "no-such"),
+    Refused("a-file", NOT_FOUND, "is not a directory", "a-file"),
+    Refused("ext4", NOT_SUPPORTED, "is not on btrfs but on ext4", "{plain}/ext4"),
+    Refused("pseudo", NOT_SUPPORTED, "is not on btrfs but on proc", "/proc"),
+    Refused("machine", NOT_SUPPORTED, "share machine: btrfs: ", ""),  # `/`, with all its mounts
+    Refused("above-mount", NOT_SUPPORTED, "{data}/above-mount/inner", "above-mount"),
+    Refused(
+        "above-subvolume", NOT_SUPPORTED, "{data}/above-subvolume/deep/inner", "above-subvolume"
+    ),
+    Refused("above-mount-xfs", NOT_SUPPORTED, "{vault}/above/inner", "{vault}/above"),
+]
+BY_NAME = pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused.share)
+
+
+@pytest.fixture(scope="module")
+def refusing(site: Site) -> Site:
+    """The site with all these shares, and what stands in their way."""
+    for each in REFUSED:
+        if each.path:
+            path = site.volumes["data"] / each.path.format(**site.volumes)
+            site.samba.set_share(Share(each.share, path, each.options))
+            if "%" not in each.path and each.path not in ("no-such", "a-file", "/proc"):
+                make_directory(site.lab, path)
+    data, vault = site.volumes["data"], site.volumes["vault"]
+    site.lab.run(["touch", data / "a-file"])
+    make_directory(site.lab, data / "above-subvolume" / "deep")
+    inner = data / "above-subvolume" / "deep" / "inner"
+    site.lab.run(["btrfs", "subvolume", "create", inner])
+    for place in (data / "above-mount" / "inner", vault / "above" / "inner"):
+        make_directory(site.lab, place)
+        site.lab.run(["mount", "-t", "tmpfs", "tmpfs", place])
+    site.samba.add_user("somebody")
+    site.samba.reload()
+    return site
+
+
+@pytest.fixture(scope="module")
+def agent(refusing: Site) -> Iterator[RawAgent]:
+    with RawAgent(refusing) as opened:
+        yield opened
+
+
+def name_of(result: int) -> str:
+    return describe(result).partition(" ")[0]
+
+
+@pytest.mark.spec("3.1.4.4-1")
+@pytest.mark.spec("3.1.4.4-2")
+@pytest.mark.spec("3.1.4.9-1")
+@pytest.mark.spec("3.1.4.9-2")
+@BY_NAME
+def test_a_client_gets_the_result_and_no_id(agent: RawAgent, refused: Refused) -> None:
+    unc = wide(agent.unc(refused.share))
+    assert name_of(agent.result(Opnum.IsPathSupported, unc)) == refused.result.name
+    set_id = agent.start()
+    answer = agent.call(Opnum.AddToShadowCopySet, SOME_GUID + set_id + unc)
+    assert name_of(result_of(answer)) == refused.result.name
+    assert not any(answer[:16]), "the id of a copy that does not exist"
+    agent.must(Opnum.AbortShadowCopySet, set_id)
+
+
+@pytest.mark.spec("3.1.4.10-1")
+@pytest.mark.spec("3.1.4.10-4")
+@BY_NAME
+def test_no_copy_is_present(agent: RawAgent, refused: Refused) -> None:
+    answer = agent.call(Opnum.IsPathShadowCopied, wide(agent.unc(refused.share)))
+    expected = NOT_FOUND if refused.result is NOT_FOUND else HResult.ZERO
+    assert result_of(answer) == expected
+    assert not any(answer[:-4])
+
+
+@BY_NAME
+def test_log_and_check_path_say_why(refusing: Site, agent: RawAgent, refused: Refused) -> None:
+    reason = refused.reason.format(**refusing.volumes)
+    agent.result(Opnum.IsPathSupported, wide(agent.unc(refused.share)))
+    said = refusing.daemon.ctl("check-path", refused.share, check=False)
+    assert said.returncode != 0
+    assert reason in said.stdout + said.stderr
+    logged = refusing.daemon.tail(1)  # the call, which was logged before that answer
+    assert refused.share in logged
+    assert reason in logged
+
+
+def test_the_longest_name_has_a_copy(refusing: Site, agent: RawAgent) -> None:
+    """80 characters with the suffix, which Samba and its registry take."""
+    names = [LONGEST, LONGEST[2:] + "$"]
+    for name in names:
+        path = make_directory(refusing.lab, refusing.volumes["data"] / "longest")
+        refusing.samba.set_share(Share(name, path))
+    refusing.samba.reload()
+    for name in names:
+        refusing.samba.write(name, "a.txt", "reached\n")
+        set_id = agent.start()
+        copy_id = agent.add(set_id, name)
+        agent.expose(set_id)
+        share = agent.mapping(set_id, copy_id, name).share
+        assert refusing.samba.read(share, "a.txt") == "reached\n"
+        agent.advance(Opnum.RecoveryCompleteShadowCopySet, set_id)
+        agent.delete(set_id, copy_id, name)
+    refusing.assert_nothing_is_left()
+
+
+def test_a_shadow_copy_has_no_shadow_copy(refusing: Site, agent: RawAgent) -> None:
+    set_id = agent.start()
+    copy_id = agent.add(set_id, TORTURE_SHARE)
+    agent.expose(set_id)
+    share = agent.mapping(set_id, copy_id, TORTURE_SHARE).share
+    agent.advance(Opnum.RecoveryCompleteShadowCopySet, set_id)
+    assert agent.result(Opnum.IsPathSupported, wide(agent.unc(share))) == NOT_SUPPORTED
+    assert "it is a shadow copy itself" in refusing.daemon.tail(1)
+    assert (
+        "it is a shadow copy itself" in refusing.daemon.ctl("check-path", share, check=False).stdout
+    )
+    agent.delete(set_id, copy_id, TORTURE_SHARE)
+
+
+def test_what_has_been_mended_works_at_once(refusing: Site, agent: RawAgent) -> None:
+    unc = wide(agent.unc("above-mount"))
+    inner: Path = refusing.volumes["data"] / "above-mount" / "inner"
+    assert agent.result(Opnum.IsPathSupported, unc) == NOT_SUPPORTED
+    refusing.lab.unmount(inner)
+    assert agent.result(Opnum.IsPathSupported, unc) == 0
+    refusing.lab.run(["mount", "-t", "tmpfs", "tmpfs", inner])
+    assert agent.result(Opnum.IsPathSupported, unc) == NOT_SUPPORTED
