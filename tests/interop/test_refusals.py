@@ -47,7 +47,7 @@ REFUSED = [
     Refused("a-file", NOT_FOUND, "is not a directory", "a-file"),
     Refused("ext4", NOT_SUPPORTED, "is not on btrfs but on ext4", "{plain}/ext4"),
     Refused("pseudo", NOT_SUPPORTED, "is not on btrfs but on proc", "/proc"),
-    Refused("machine", NOT_SUPPORTED, "share machine: btrfs: ", ""),  # `/`, with all its mounts
+    Refused("machine", NOT_SUPPORTED, "btrfs: ", ""),  # `/`, with all its mounts
     Refused("above-mount", NOT_SUPPORTED, "{data}/above-mount/inner", "above-mount"),
     Refused(
         "above-subvolume", NOT_SUPPORTED, "{data}/above-subvolume/deep/inner", "above-subvolume"
