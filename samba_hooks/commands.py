@@ -52,10 +52,9 @@ class CommandRegistry:
         self._tools = SambaTools(config_file, overrides, timeout)
         self._lock = threading.RLock()
 
-    @property
-    def samba_arguments(self) -> list[str]:
-        """What makes Samba's own tools read the same configuration."""
-        return self._tools.arguments
+    def tools(self) -> SambaTools:
+        """Samba's own tools, on the same configuration."""
+        return self._tools
 
     def configuration(self) -> SambaConfiguration:
         parameters = self._sections()["global"]

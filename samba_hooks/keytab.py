@@ -13,23 +13,22 @@ from __future__ import annotations
 import logging
 import os
 import re
-import subprocess
 import threading
-from typing import Optional, Sequence
+from typing import Optional
 
-from fsrvpd.errors import AuthenticationError
+from fsrvpd.errors import AuthenticationError, RegistryError
 from samba_hooks.configuration import SambaConfiguration
+from samba_hooks.samba_tools import SambaTools
 
 log = logging.getLogger("samba_hooks.keytab")
 
-TIMEOUT = 60.0  # s
 PATIENCE = 5.0  # s between two looks at secrets.tdb
 PATIENCE_AFTER_FAILURE = 60.0  # s
 
 _MEMBER = "ROLE_DOMAIN_MEMBER"
 _DEDICATED = "dedicated keytab"
 _SECRETS = "secrets.tdb"
-_ENVIRONMENT = {"LC_ALL": "C", "PATH": os.defpath + ":/usr/sbin:/sbin"}
+_EXPORT = ("ads", "keytab", "create", "--machine-pass")
 
 
 def dedicated(configuration: SambaConfiguration) -> Optional[str]:
@@ -42,12 +41,10 @@ def dedicated(configuration: SambaConfiguration) -> Optional[str]:
 class ExportedKeytab:
     """A keytab of our own at `path`, kept current by a thread until `close`."""
 
-    def __init__(
-        self, configuration: SambaConfiguration, samba_arguments: Sequence[str], path: str
-    ) -> None:
+    def __init__(self, configuration: SambaConfiguration, tools: SambaTools, path: str) -> None:
         self.path = path
-        self._argv = ["net", "ads", "keytab", "create", "--machine-pass", *samba_arguments]
-        self._argv += _options(configuration.samba_version, path)
+        self._tools = tools
+        self._options = _options(configuration.samba_version, path)
         self._secrets = os.path.join(configuration.private_dir, _SECRETS)
         self._exported: Optional[int] = None  # time of the secrets, ns, when last exported
         self._end = threading.Event()
@@ -71,22 +68,11 @@ class ExportedKeytab:
         """Raises: AuthenticationError."""
         changed = self._changed()
         try:
-            done = subprocess.run(  # noqa: S603, an argument list of ours
-                self._argv,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                env=_ENVIRONMENT,
-                timeout=TIMEOUT,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            cause = getattr(error, "strerror", None) or type(error).__name__
-            raise AuthenticationError(f"{self.path}: net ads keytab create: {cause}") from None
-        if done.returncode != 0 or not os.path.exists(self.path):
-            said = " ".join((done.stderr or done.stdout).decode("utf-8", "replace").split())
-            raise AuthenticationError(
-                f"{self.path}: net ads keytab create: {said}; is this server joined?"
-            )
+            self._tools.run("net", *_EXPORT, *self._options)
+        except RegistryError as error:
+            raise AuthenticationError(f"{error}; is this server joined?") from None
+        if not os.path.exists(self.path):
+            raise AuthenticationError(f"net ads keytab create made no {self.path}")
         self._exported = changed
 
     def _keep(self) -> None:
@@ -111,12 +97,12 @@ class ExportedKeytab:
 
 
 def make(
-    configuration: SambaConfiguration, samba_arguments: Sequence[str], path: str
+    configuration: SambaConfiguration, tools: SambaTools, path: str
 ) -> Optional[ExportedKeytab]:
     """None where there is no machine password: this server is in no Active Directory."""
     if configuration.server_role != _MEMBER or not configuration.realm:
         return None
-    return ExportedKeytab(configuration, samba_arguments, path)
+    return ExportedKeytab(configuration, tools, path)
 
 
 def _options(samba_version: str, path: str) -> list[str]:

@@ -25,7 +25,7 @@ from fsrvpd.errors import RegistryError
 from fsrvpd.protocol.ports import ShadowShare, Share
 from samba_hooks.configuration import SambaConfiguration, configuration
 from samba_hooks.freshness import ConfigVersion, Freshness
-from samba_hooks.samba_tools import samba_arguments
+from samba_hooks.samba_tools import SambaTools
 from samba_hooks.worker import LIBRARY, protocol
 
 logger = logging.getLogger("samba_hooks.registry")
@@ -72,10 +72,9 @@ class RegistryClient:
         self._version: Optional[ConfigVersion] = None
         self._shares: dict[str, Share] = {}
 
-    @property
-    def samba_arguments(self) -> list[str]:
-        """What makes Samba's own tools read the same configuration."""
-        return samba_arguments(self._config_file, self._overrides)
+    def tools(self) -> SambaTools:
+        """Samba's own tools, on the same configuration."""
+        return SambaTools(self._config_file, self._overrides, self._timeout)
 
     def configuration(self) -> SambaConfiguration:
         """[global] as it is now. Raises: RegistryError when Samba cannot read it."""

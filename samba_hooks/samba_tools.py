@@ -30,13 +30,14 @@ class SambaTools:
         timeout: float,
     ) -> None:
         self.config_file = config_file
-        self.arguments = samba_arguments(config_file, overrides)
+        self._arguments = samba_arguments(config_file, overrides)
         self._options = samba_arguments(None, overrides)
         self._timeout = timeout
 
-    def run(self, tool: str, *arguments: str) -> str:
-        """stdout of `tool -s FILE --option=… arguments`. Raises: RegistryError."""
-        return self._checked([tool, *self.arguments, *arguments])
+    def run(self, tool: str, *arguments: str, secret: bool = False) -> str:
+        """stdout of `tool -s FILE --option=… arguments`; when it is secret no error repeats
+        any of it. Raises: RegistryError."""
+        return self._checked([tool, *self._arguments, *arguments], secret)
 
     def testparm(self) -> str:
         """The whole configuration with all defaults, the registry's shares included."""
@@ -47,7 +48,7 @@ class SambaTools:
     def version(self) -> str:
         return self._checked(["smbd", "--version"]).split()[-1]
 
-    def _checked(self, argv: Sequence[str]) -> str:
+    def _checked(self, argv: Sequence[str], secret: bool = False) -> str:
         start = time.monotonic()
         try:
             done = subprocess.run(  # noqa: S603 - an argument vector, no shell
@@ -68,10 +69,12 @@ class SambaTools:
             "%s: status %d, %.3f s", shlex.join(argv), done.returncode, time.monotonic() - start
         )
         if done.returncode != 0:
-            said = done.stderr.strip() or done.stdout.strip() or f"status {done.returncode}"
+            shown = "" if secret else done.stdout.strip()
+            said = done.stderr.strip() or shown or f"status {done.returncode}"
             raise RegistryError(f"{shlex.join(argv)}: {said}")
         return done.stdout
 
 
 def _environment() -> Mapping[str, str]:
-    return {**os.environ, "LC_ALL": "C"}
+    """For output that can be parsed: in no language, and times in no zone."""
+    return {**os.environ, "LC_ALL": "C", "TZ": "UTC0"}

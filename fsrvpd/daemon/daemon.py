@@ -67,7 +67,7 @@ class Daemon:
         self.service = Service(agent, self.store, self._submit)
         self.service.restore()
         self.service.flush()
-        self.logins = Logins(self.loop, configuration, registry.samba_arguments, folder)
+        self.logins = Logins(self.loop, configuration, registry.tools(), folder)
         self.server = PipeServer(
             self.loop,
             self.service,

@@ -11,7 +11,7 @@ import os
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, Optional, Sequence, Union
+from typing import Callable, Optional, Union
 
 from fsrvpd.daemon.logs import NOTICE
 from fsrvpd.daemon.loop import Loop
@@ -23,6 +23,7 @@ from fsrvpd.rpc.security.ntlm_messages import Names
 from samba_hooks import keytab
 from samba_hooks.configuration import SambaConfiguration
 from samba_hooks.ntlm_verification import account_verifier
+from samba_hooks.samba_tools import SambaTools
 
 log = logging.getLogger("fsrvpd.pipe")
 
@@ -60,25 +61,23 @@ def server_names(configuration: SambaConfiguration) -> Names:
 
 
 class Logins:
-    """`samba_arguments` choose the configuration for Samba's tools; `folder` is for a keytab
-    of our own. Raises: AuthenticationError when nobody could check an account."""
+    """`folder` is for a keytab of our own. Raises: AuthenticationError when nobody could
+    check an account."""
 
     def __init__(
         self,
         loop: Loop,
         configuration: SambaConfiguration,
-        samba_arguments: Sequence[str],
+        tools: SambaTools,
         folder: str,
     ) -> None:
         path = os.path.join(folder, KEYTAB)
-        self._keytab = keytab.make(configuration, samba_arguments, path)
+        self._keytab = keytab.make(configuration, tools, path)
         self.acceptors = Acceptors(
             server_names(configuration), nonce, file_time, self._keytab_name(configuration)
         )
         self._loop = loop
-        self._verifier: AccountVerifier = account_verifier(
-            configuration.server_role, samba_arguments
-        )
+        self._verifier: AccountVerifier = account_verifier(configuration.server_role, tools)
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="login")
 
     def check(self, response: NtlmResponse, user_sid: str, done: Callable[[Answer], None]) -> None:

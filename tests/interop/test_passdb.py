@@ -12,6 +12,7 @@ from fsrvpd.errors import AuthenticationError
 from fsrvpd.protocol.ports import NtlmResponse
 from samba_hooks.ntlm_verification import account_verifier
 from samba_hooks.passdb import PassdbVerifier
+from samba_hooks.samba_tools import SambaTools
 
 USER, OTHER = "daemon", "bin"  # Unix users that every Debian has
 PASSWORD = "Passdb-päss-0"
@@ -28,7 +29,7 @@ class Passdb:
         self.conf.write_text("\n".join(["[global]", "netbios name = LAB", *lines]) + "\n")
         for user in (USER, OTHER):
             self.run("smbpasswd", "-c", "-s", "-a", user, input=f"{PASSWORD}\n{PASSWORD}\n")
-        self.verifier = PassdbVerifier(["-s", str(self.conf)])
+        self.verifier = PassdbVerifier(SambaTools(str(self.conf), [], 30))
 
     def run(self, tool: str, option: str, *arguments: str, input: str = "") -> str:
         argv = [tool, option, str(self.conf), *arguments]
@@ -91,17 +92,17 @@ def test_disabled_account(passdb: Passdb) -> None:
 
 
 def test_broken_configuration(tmp_path: Path) -> None:
-    verifier = PassdbVerifier(["-s", str(tmp_path / "none.conf")])
+    verifier = PassdbVerifier(SambaTools(str(tmp_path / "none.conf"), [], 30))
     with pytest.raises(AuthenticationError, match="pdbedit"):
         verifier.verify(response()[0], "S-1-5-21-1-1-1-1000")
 
 
 def test_member_asks_winbind() -> None:
     """Which runs here, if at all, without knowing the account."""
-    verifier = account_verifier("ROLE_DOMAIN_MEMBER", [])
+    verifier = account_verifier("ROLE_DOMAIN_MEMBER", SambaTools(None, [], 30))
     with pytest.raises(AuthenticationError, match=r"winbind refuses WHATEVER\\daemon: ."):
         verifier.verify(response()[0], "S-1-5-21-1-1-1-1000")
 
 
 def test_standalone_server_asks_its_passdb() -> None:
-    assert isinstance(account_verifier("ROLE_STANDALONE", []), PassdbVerifier)
+    assert isinstance(account_verifier("ROLE_STANDALONE", SambaTools(None, [], 30)), PassdbVerifier)

@@ -14,6 +14,7 @@ from fsrvpd.errors import AuthenticationError
 from fsrvpd.protocol.ports import NtlmResponse, VerifiedAccount
 from fsrvpd.rpc.security.ntlm_messages import Names
 from samba_hooks.configuration import SambaConfiguration
+from samba_hooks.samba_tools import SambaTools
 
 RESPONSE = NtlmResponse(b"challenge", "alice", "LAB", "CLIENT", b"nt", b"lm")
 VERIFIED = VerifiedAccount("LAB\\alice", "S-1-5-21-1-2-3-1000", bytes(16))
@@ -37,7 +38,7 @@ def verdict(loop: Loop, verify: Callable[[NtlmResponse, str], VerifiedAccount]) 
         def verify(self, response: NtlmResponse, user_sid: str) -> VerifiedAccount:
             return verify(response, user_sid)
 
-    made = Logins(loop, configuration(), [], "/nowhere")
+    made = Logins(loop, configuration(), SambaTools(None, [], 30), "/nowhere")
     made._verifier = Verifier()
     verdicts: list[Any] = []
     made.check(RESPONSE, VERIFIED.user_sid, verdicts.append)

@@ -10,6 +10,9 @@ import pytest
 from fsrvpd.errors import AuthenticationError
 from samba_hooks import keytab
 from samba_hooks.configuration import SambaConfiguration
+from samba_hooks.samba_tools import SambaTools
+
+TOOLS = SambaTools(None, [], 30)
 
 
 def configuration(**changes: Any) -> SambaConfiguration:
@@ -25,9 +28,9 @@ def configuration(**changes: Any) -> SambaConfiguration:
 
 
 def test_only_a_member_has_one() -> None:
-    assert keytab.make(configuration(), [], "/k") is not None
-    assert keytab.make(configuration(server_role="ROLE_STANDALONE"), [], "/k") is None
-    assert keytab.make(configuration(realm=""), [], "/k") is None
+    assert keytab.make(configuration(), TOOLS, "/k") is not None
+    assert keytab.make(configuration(server_role="ROLE_STANDALONE"), TOOLS, "/k") is None
+    assert keytab.make(configuration(realm=""), TOOLS, "/k") is None
 
 
 @pytest.mark.parametrize(
@@ -56,8 +59,9 @@ def test_net_is_told_as_from_4_21_on(version: str) -> None:
 
 
 def test_failure_names_the_next_step(tmp_path: Path) -> None:
-    made = keytab.make(configuration(), ["-s", str(tmp_path / "none.conf")], str(tmp_path / "k"))
+    tools = SambaTools(str(tmp_path / "none.conf"), [], 30)
+    made = keytab.make(configuration(), tools, str(tmp_path / "k"))
     assert made is not None
-    with pytest.raises(AuthenticationError, match="net ads keytab create"):
+    with pytest.raises(AuthenticationError, match="is this server joined"):
         made.export()
     assert not made.is_current()
