@@ -16,7 +16,12 @@ from tests.lab import FsrvpdProcess, Lab, Samba, Share
 from tests.lab.namespaces import wait_until
 
 TORTURE_SHARE = "fsrvp_share"  # the name that Samba's suite rpc.fsrvp insists on
-OPTIONS = {"fsrvpd:require rpc integrity": "no"}  # rpcclient and smbtorture do not sign
+# From SECOND_ADDRESS itself, and not from 127.0.0.1, comes who connects to it.
+SECOND_ADDRESS = "10.9.0.1"
+OPTIONS = {
+    "fsrvpd:require rpc integrity": "no",  # rpcclient and smbtorture do not sign
+    "bind interfaces only": "no",
+}
 LIST_DESCRIPTORS = """
 import os, sys, tdb
 for key in tdb.open(sys.argv[1], flags=os.O_RDONLY):
@@ -116,6 +121,7 @@ def open_site(
 ) -> Iterator[Site]:
     """A site with smbd and fsrvpd running. `options` go to the [global] of smb.conf."""
     with Lab() as lab:
+        lab.run(["ip", "address", "add", f"{SECOND_ADDRESS}/24", "dev", "lo"])
         volumes = make_volumes(lab)
         shares = make_shares(lab, volumes)
         samba = Samba(lab, shares, {**OPTIONS, **(options or {})}, own_agent=own_agent)

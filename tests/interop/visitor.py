@@ -8,7 +8,6 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Callable, Optional, Type, TypeVar
 
-import pytest
 from smb.smb_structs import OperationFailure
 from smb.SMBConnection import SMBConnection
 
@@ -26,10 +25,11 @@ MEDIA_WRITE_PROTECTED = 0xC00000A2
 class Visitor:
     """A session as `user`, from inside the lab's network."""
 
-    def __init__(self, site: Site, user: User) -> None:
+    def __init__(self, site: Site, user: User, address: str = "") -> None:
         self._thread: ThreadPoolExecutor = site.lab.network()
+        address = address or site.samba.address
         self._client: Any = SMBConnection(*user, "client", "LAB", is_direct_tcp=True)
-        assert self._there(lambda: self._client.connect(site.samba.address, 445))
+        assert self._there(lambda: self._client.connect(address, 445))
 
     def __enter__(self) -> Visitor:
         return self
@@ -67,10 +67,17 @@ class Visitor:
         return self._thread.submit(function).result(60)
 
 
-def refusal(attempt: Callable[[], object]) -> int:
-    """The NTSTATUS with which smbd refuses an attempt."""
-    with pytest.raises(OperationFailure) as failed:
+def status_of(attempt: Callable[[], object]) -> int:
+    """0, or the NTSTATUS with which smbd refuses an attempt."""
+    try:
         attempt()
-    errors = [each.status for each in failed.value.smb_messages if each.status >= ERRORS]
-    assert errors, failed.value
-    return int(errors[0])
+    except OperationFailure as failed:
+        return next(int(each.status) for each in failed.smb_messages if each.status >= ERRORS)
+    return 0
+
+
+def refusal(attempt: Callable[[], object]) -> int:
+    """The same where success would be wrong."""
+    status = status_of(attempt)
+    assert status, "this was not refused"
+    return status
