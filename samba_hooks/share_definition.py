@@ -40,6 +40,7 @@ class Definition(NamedTuple):
             vfs_objects=dump.words(self.value("vfs objects")),
             options=options,
             shadow_copy_id=self.own.get(COPY_MARK),
+            veto_files=self.value("veto files"),
         )
 
 

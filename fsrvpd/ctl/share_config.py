@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from typing import Iterator
 
 from fsrvpd.command_line import open_registry
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.errors import FsrvpdError
+from fsrvpd.protocol.ports import PreviousVersions, SharePlace
+from fsrvpd.providers.home import NAME
 from fsrvpd.providers.mark import LABEL_FORMAT
 from fsrvpd.providers.selection import standard
 from fsrvpd.volumes import Volumes
@@ -23,17 +26,28 @@ def share_config(arguments: argparse.Namespace) -> int:
     selection = standard(mounts)
     place = Volumes(selection, mounts).place(share)
     where = selection.provider(place.provider).previous_versions(place)
-    objects = " ".join(dict.fromkeys(["shadow_copy2", *share.vfs_objects]))
-    print(
-        f"[{share.name}]\n"
-        f"    vfs objects = {objects}\n"
-        f"    shadow:snapdir = {where.snapdir}\n"
-        f"    shadow:basedir = {where.basedir}\n"
-        f"    shadow:snapprefix = ^fsrvp-\n"
-        f"    shadow:delimiter = _GMT\n"
-        f"    shadow:format = _GMT-{LABEL_FORMAT}\n"
-        f"    shadow:localtime = no\n"
-        f"    shadow:sort = desc\n"
-        f"    fsrvp:previous versions = yes"
-    )
+    print(f"[{share.name}]")
+    for name, value in _lines(place, where):
+        print(f"    {name} = {value}")
     return 0
+
+
+def _lines(place: SharePlace, where: PreviousVersions) -> Iterator[tuple[str, str]]:
+    share = place.share
+    yield "vfs objects", " ".join(dict.fromkeys(["shadow_copy2", *share.vfs_objects]))
+    yield "shadow:snapdir", where.snapdir
+    yield "shadow:basedir", where.basedir
+    yield "shadow:snapprefix", "^fsrvp-"
+    yield "shadow:delimiter", "_GMT"
+    yield "shadow:format", f"_GMT-{LABEL_FORMAT}"
+    yield "shadow:localtime", "no"
+    yield "shadow:sort", "desc"
+    if place.directory == place.volume_root:
+        yield "veto files", _veto(share.veto_files)
+    yield "fsrvp:previous versions", "yes"
+
+
+def _veto(files: str) -> str:
+    """With the home of the snapshots, which users who may write beside it could rename."""
+    names = [name for name in files.split("/") if name and name != NAME]
+    return "/".join(["", *names, NAME, ""])

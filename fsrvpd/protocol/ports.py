@@ -37,6 +37,7 @@ class Share(NamedTuple):
     vfs_objects: Sequence[str] = ()
     options: Mapping[str, str] = {}
     shadow_copy_id: Optional[str] = None  # set on shares that we made: no copy of a copy
+    veto_files: str = ""  # as Samba spells it: /one/other/
 
 
 class SharePlace(NamedTuple):
