@@ -25,6 +25,8 @@ from samba_hooks.session_info import SessionInfo
 __all__ = [
     "LENGTH_SIZE",
     "MAX_REQUEST",
+    "STATUS_INVALID_LEVEL",
+    "STATUS_PIPE_NOT_AVAILABLE",
     "SUPPORTED_LEVELS",
     "NpaError",
     "PipeRequest",
@@ -37,6 +39,7 @@ __all__ = [
 LENGTH_SIZE = 4
 SUPPORTED_LEVELS = (4, 5, 7, 8)
 STATUS_INVALID_LEVEL = 0xC0000148
+STATUS_PIPE_NOT_AVAILABLE = 0xC00000AC
 
 # A unix user has at most 65,536 groups (NGROUPS_MAX), each a SID of 16 bytes and a gid of
 # 8: 1.5 MiB. The rest is room for the groups of a Windows token, at most 1,015, and for

@@ -50,8 +50,11 @@ class Host(Protocol):
     def check(self, response: NtlmResponse, user_sid: str, done: Callable[[Answer], None]) -> None:
         """A client's claim to be somebody; `done` is called when it has been judged."""
 
-    def introduced(self, server_address: str) -> None:
-        """The client reached this server by this address."""
+    def admits(self, client_address: str, server_address: str) -> bool:
+        """Whether the client, which came by this address of ours, may have one more pipe."""
+
+    def settled(self, connection: PipeConnection) -> None:
+        """The client has bound."""
 
     def closed(self, connection: PipeConnection) -> None:
         """The connection is gone."""
@@ -64,8 +67,7 @@ class PipeConnection:
         self, loop: Loop, host: Host, connected: socket.socket, association_group: int
     ) -> None:
         self.caller = NOBODY
-        self.opened = time.monotonic()
-        self.introduced = False
+        self.admitted = False
         self._loop = loop
         self._host = host
         self._socket = connected
@@ -74,6 +76,7 @@ class PipeConnection:
         self._introduction = b""
         self._refusal: Optional[str] = None
         self._asked: Optional[NtlmResponse] = None
+        self._settled = False
         self._unsent = b""
         self._open = True
         self._receive: Callable[[bytes], None] = self._take_introduction
@@ -139,14 +142,17 @@ class PipeConnection:
             return
         rest, self._introduction = self._introduction[size:], b""
         self._meet(request)
-        if rest:
+        if rest and self._open:
             self._take_messages(rest)
 
     def _meet(self, request: npa.PipeRequest) -> None:
         self.caller = request.caller
-        self.introduced = True
+        self.admitted = self._host.admits(request.caller.address, request.server_address)
+        if not self.admitted:
+            self._send(npa.reply(request.level, npa.STATUS_PIPE_NOT_AVAILABLE))
+            self._hang_up("the client has too many pipes open")
+            return
         self._refusal = refusal(request.caller)
-        self._host.introduced(request.server_address)
         self._receive = self._take_messages
         self._send(npa.reply(request.level))
 

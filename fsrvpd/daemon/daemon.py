@@ -112,12 +112,12 @@ class Daemon:
         self.pid_file.remove()
 
     def _deadline(self) -> float:
-        due = self.service.deadline()
-        expiry = self.housekeeping.deadline()
-        return expiry if due is None else min(due, expiry)
+        dues = (self.service.deadline(), self.server.deadline(), self.housekeeping.deadline())
+        return min(due for due in dues if due is not None)
 
     def _after_turn(self) -> None:
         self.housekeeping.expire_when_due()
+        self.server.drop_the_slow()
         self.service.flush()
 
     def _submit(self, job: Job) -> None:

@@ -6,8 +6,7 @@ import errno
 import itertools
 import logging
 import socket
-import time
-from typing import Callable
+from typing import Callable, Optional
 
 from fsrvpd.core.messages import (
     AddToShadowCopySet,
@@ -16,6 +15,7 @@ from fsrvpd.core.messages import (
     Request,
 )
 from fsrvpd.daemon.connection import PipeConnection
+from fsrvpd.daemon.doorkeeper import Doorkeeper
 from fsrvpd.daemon.logins import Answer, Logins
 from fsrvpd.daemon.logs import NOTICE
 from fsrvpd.daemon.loop import READABLE, Loop
@@ -27,9 +27,6 @@ from fsrvpd.rpc.security.requirement import Requirement
 from samba_hooks.pipe import PipeError, PipeListener, PipeWatch
 
 log = logging.getLogger("fsrvpd.pipe")
-
-MAX_CONNECTIONS = 4096  # of all clients
-INTRODUCTION_PATIENCE = 10.0  # s that smbd has for its first words
 
 
 class PipeServer:
@@ -53,6 +50,7 @@ class PipeServer:
         self._finder = finder
         self._logins = logins
         self._groups = itertools.count(1)
+        self._door = Doorkeeper()
         self._listener = PipeListener(ncalrpc_dir)
         self._watch = PipeWatch(self._listener)
         loop.add(self._listener.fileno(), READABLE, self._accept)
@@ -88,11 +86,25 @@ class PipeServer:
     def check(self, response: NtlmResponse, user_sid: str, done: Callable[[Answer], None]) -> None:
         self._logins.check(response, user_sid, done)
 
-    def introduced(self, server_address: str) -> None:
+    def admits(self, client_address: str, server_address: str) -> bool:
         self._finder.is_called(server_address)
+        return self._door.admits(client_address)
+
+    def settled(self, connection: PipeConnection) -> None:
+        self._door.settled(connection)
 
     def closed(self, connection: PipeConnection) -> None:
         self.connections.discard(connection)
+        self._door.left(connection, connection.caller.address if connection.admitted else None)
+
+    # What the daemon calls at each turn of the loop.
+
+    def deadline(self) -> Optional[float]:
+        return self._door.deadline()
+
+    def drop_the_slow(self) -> None:
+        """Close pipes whose clients have not bound in their time."""
+        self._door.expire()
 
     # What the loop calls.
 
@@ -100,28 +112,21 @@ class PipeServer:
         try:
             connected = self._listener.accept()
         except OSError as error:
-            # Out of descriptors: the queue stays; let those who have gone silent make room.
+            # Out of descriptors: the queue stays until somebody leaves.
             log.error("no connection taken: %s", errno.errorcode.get(error.errno or 0, error))
-            self._drop_silent()
             return
         if connected is not None:
             self._adopt(connected)
 
     def _adopt(self, connected: socket.socket) -> None:
-        if len(self.connections) >= MAX_CONNECTIONS:
-            self._drop_silent()
-        if len(self.connections) >= MAX_CONNECTIONS:
+        if not self._door.has_room():
             log.error("%d pipes are open; one more is refused", len(self.connections))
             connected.close()
             return
         group = next(self._groups) & 0xFFFFFFFF or next(self._groups)
-        self.connections.add(PipeConnection(self._loop, self, connected, group))
-
-    def _drop_silent(self) -> None:
-        """Close connections that have not said who they are within their time."""
-        limit = time.monotonic() - INTRODUCTION_PATIENCE
-        for connection in [c for c in self.connections if not c.introduced and c.opened < limit]:
-            connection.close("not introduced in time")
+        connection = PipeConnection(self._loop, self, connected, group)
+        self.connections.add(connection)
+        self._door.arrived(connection)
 
     def _look(self, events: int) -> None:
         """Somebody touched the directory of the pipe: most likely samba-dcerpcd."""

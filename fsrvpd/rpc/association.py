@@ -102,6 +102,11 @@ class Association:
         """What must be answered, by `resume`, before anything else can go on."""
         return None if self.closed else self._channels.question
 
+    @property
+    def bound(self) -> bool:
+        """Whether the bind is complete, an authentication that it began included."""
+        return self._bound and self._suspended is None and not self._channels.unfinished
+
     def receive(self, data: bytes) -> list[Call]:
         """The calls that these bytes complete, in order. Never raises on hostile bytes."""
         data = self._buffer + data if self._buffer else data

@@ -148,6 +148,11 @@ class Channels:
         self._channels: dict[int, Channel] = {}
         self._asking: Optional[Channel] = None
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether an exchange of tokens is still under way."""
+        return any(not channel.done for channel in self._channels.values())
+
     def leg(self, parsed: Pdu, data: bytes) -> Optional[Reply]:
         """Take the token of a bind, alter_context or auth3; None when there is a question
         now. Raises: AuthenticationError."""
