@@ -130,6 +130,7 @@ def _set_to_json(of: ShadowCopySet) -> dict[str, Any]:
         "client": of.client_address,
         "account": of.account,
         "started": of.started,
+        "spread_ms": round(of.spread * 1000, 3),
         "copies": [_copy_to_json(copy) for copy in of.shadow_copy_list],
     }
 

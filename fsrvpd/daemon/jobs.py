@@ -90,14 +90,15 @@ class JobRunner:
                 self._attempt_delete(snapshot)
             raise failure
         moments = [moment for _, moment in taken]
+        spread = max(moments) - min(moments)
         log.info(
             "commit set=%s snapshots=%d ms=%.1f spread_ms=%.1f",
             job.requests[0].shadow_copy_set_id,
             len(taken),
             (time.monotonic() - began) * 1000,
-            (max(moments) - min(moments)) * 1000,
+            spread * 1000,
         )
-        return Succeeded(tuple(snapshot for snapshot, _ in taken))
+        return Succeeded(tuple(snapshot for snapshot, _ in taken), spread)
 
     def _take(self, request: SnapshotRequest) -> tuple[Snapshot, float]:
         """Take one snapshot; with it the moment at which that was done."""

@@ -108,9 +108,11 @@ class Failed(NamedTuple):
 
 
 class Succeeded(NamedTuple):
-    """`snapshots` come from a Commit, in the order of its requests."""
+    """Of a Commit: `snapshots` in the order of its requests, and the seconds between the
+    first of them and the last."""
 
     snapshots: tuple[Snapshot, ...] = ()
+    spread: float = 0.0
 
 
 Outcome = Union[Succeeded, Failed]

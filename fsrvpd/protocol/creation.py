@@ -188,6 +188,7 @@ class Creation(Removal):
         else:
             for copy, snapshot in zip(of.shadow_copy_list, outcome.snapshots):
                 copy.snapshot = snapshot
+            of.spread = outcome.spread
             of.uncertain = False
             self.table.set_status(of, Status.COMMITTED)
             self._save(of)

@@ -107,6 +107,7 @@ class ShadowCopySet:
     doomed: bool = False  # to be undone: no longer in the table, kept until nothing is left
     recovered: float = 0.0  # Unix time of RecoveryComplete, 0 before
     uncertain: bool = False  # a commit may have left snapshots that nobody wrote down
+    spread: float = 0.0  # s between its first snapshot and its last
     boot: str = ""  # the boot of the server in which it was started
     clock: float = 0.0  # the monotonic clock of that boot then, s
     overdue_since: Optional[float] = None  # too old by the wall clock alone; not durable
@@ -162,6 +163,7 @@ def to_document(shadow_copy_set: ShadowCopySet) -> str:
         "doomed": s.doomed,
         "recovered": s.recovered,
         "uncertain": s.uncertain,
+        "spread": s.spread,
         "boot": s.boot,
         "clock": s.clock,
         "copies": [_copy_to_json(copy) for copy in s.shadow_copy_list],
@@ -186,6 +188,7 @@ def from_document(document: str) -> ShadowCopySet:
             doomed=body["doomed"],
             recovered=body["recovered"],
             uncertain=body["uncertain"],
+            spread=body["spread"],
             boot=body["boot"],
             clock=body["clock"],
         )

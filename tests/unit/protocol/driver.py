@@ -41,6 +41,7 @@ from fsrvpd.protocol.settings import AgentSettings
 HOST = "nas"
 BEGIN = 1000.0  # of the monotonic clock
 WALL = 1_700_000_000.0  # Unix time at BEGIN
+SPREAD = 0.0125  # s between the snapshots of every commit
 PATIENT = 1_800_000  # ms, as Windows' clients wait for Prepare and Expose
 OPNUM_OF = {getattr(m, opnum.name): opnum for opnum in Opnum}
 
@@ -176,7 +177,7 @@ class Server:
 
     def _done(self, job: Job) -> Succeeded:
         if isinstance(job, Commit):
-            return Succeeded(tuple(self.take(request) for request in job.requests))
+            return Succeeded(tuple(self.take(request) for request in job.requests), SPREAD)
         if isinstance(job, (Expose, Republish)):
             self.shares |= {share.name for share in job.shares}
         if isinstance(job, Remove):

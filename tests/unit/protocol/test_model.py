@@ -55,6 +55,7 @@ SETS = st.builds(
     doomed=st.booleans(),
     recovered=TIMES,
     uncertain=st.booleans(),
+    spread=TIMES,
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXT,

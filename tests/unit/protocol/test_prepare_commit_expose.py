@@ -10,7 +10,7 @@ from fsrvpd.protocol import context
 from fsrvpd.protocol.actions import Commit, Expose, Prepare, Remove
 from fsrvpd.protocol.hresult import HResult
 from fsrvpd.protocol.model import Status
-from tests.unit.protocol.driver import Client, client_at
+from tests.unit.protocol.driver import SPREAD, Client, client_at
 
 PREPARE, COMMIT, EXPOSE = (
     m.PrepareShadowCopySet,
@@ -202,6 +202,13 @@ def test_commit_takes_one_snapshot_a_copy(client: Client) -> None:
     client.reach(Status.COMMITTED, shares=("data", "home"))
     wanted = {format_guid(copy_id) for copy_id in client.copy_ids.values()}
     assert set(client.server.disk) == wanted
+
+
+def test_how_far_apart_the_snapshots_were_taken_is_kept(client: Client) -> None:
+    client.reach(Status.COMMITTED, shares=("data", "home"))
+    client.server.restart()
+    [restored] = client.server.agent.table
+    assert restored.spread == SPREAD
 
 
 @pytest.mark.parametrize("writable", [True, False])
