@@ -74,6 +74,7 @@ class Handlers:
             },
             "sets": by_status,
             "sets_being_removed": len(agent.leaving),
+            "sets_at_work": agent.at_work,
             "calls": dict(self._service.calls),
             "failures": dict(self._service.failures),
         }

@@ -139,6 +139,11 @@ class Machine(ABC):
         dues = (due, *waits, *self._retries.values())
         return min((when for when in dues if when is not None), default=None)
 
+    @property
+    def at_work(self) -> int:
+        """How many sets have a job under way."""
+        return len(self._work)
+
     # What the methods build on.
 
     @abstractmethod

@@ -253,7 +253,27 @@ class Removal(Machine):
         self.table.add(shadow_copy_set)
         if not self._is_finished(shadow_copy_set):
             self._restore_turn(shadow_copy_set)
+        if shadow_copy_set.status is Status.COMMITTED and shadow_copy_set.exposed_names:
+            self._withdraw(shadow_copy_set)
         self._resume_deletion(shadow_copy_set)
+
+    def _withdraw(self, of: ShadowCopySet) -> None:
+        """Remove shares whose exposure was cut short: nobody was told of them. The set
+        stays, and knows their names until they are gone."""
+
+        def then(outcome: Outcome, _: list[Call]) -> None:
+            if of.doomed:
+                return  # the removal that follows covers it
+            if isinstance(outcome, Failed):
+                text = f"shares of an exposure that was cut short remain: {outcome.reason}"
+                self._event("shares-not-withdrawn", of.shadow_copy_set_id, text)
+                return
+            for copy in of.shadow_copy_list:
+                for mapped in copy.share_mapping_list:
+                    mapped.shadow_copy_share_name = ""
+            self._save(of)
+
+        self._start(of, Remove(of.shadow_copy_set_id, names=of.exposed_names), [], then)
 
     def _is_lost_by_reboot(self, of: ShadowCopySet) -> bool:
         """Without VSS_VOLSNAP_ATTR_PERSISTENT a copy does not survive a reboot (2.2.2.1)."""

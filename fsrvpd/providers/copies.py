@@ -30,7 +30,7 @@ def make(root: int, path: str, our: Home, key: str, name: SnapshotName) -> None:
     """Clone a directory and show it as key/name, on the disk for good when this returns.
 
     `path` is the directory's below the volume's `root`. Raises: OSError, StorageError;
-    `discard` then removes what there is.
+    `delete` then removes what there is, which may be all of it.
     """
     os.mkdir(_partial(name), 0o700, dir_fd=our.fd)
     with _open(_partial(name), our.fd) as partial:

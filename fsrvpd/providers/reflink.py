@@ -99,7 +99,7 @@ class Reflink:
             our = _home(request, root)
 
             def undo() -> None:
-                copies.discard(our, name)
+                copies.delete(our, _key(place), name)
 
             with our, ground.recorded(our, planned, request, undo):
                 copies.make(root, ground.below(place), our, _key(place), name)

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Callable, NamedTuple, Optional, Protocol, Type, TypeVar
 
 from impacket.dcerpc.v5 import transport
-from impacket.smbconnection import SMBConnection
+from impacket.smbconnection import SessionError, SMBConnection
 from impacket.uuid import uuidtup_to_bin
 
 from fsrvpd.core.messages import Opnum
@@ -146,6 +146,20 @@ class RawAgent:
 
     def delete(self, set_id: bytes, copy_id: bytes, share: str) -> None:
         self.must(Opnum.DeleteShareMapping, set_id + copy_id + wide(self.unc(share)))
+
+    def read(self, share: str, name: str) -> bytes:
+        """The content of a file, over the same SMB session."""
+        parts: list[bytes] = []
+        self._there(lambda: self._connection.getFile(share, name, parts.append))
+        return b"".join(parts)
+
+    def may_write(self, share: str) -> bool:
+        try:
+            self._there(lambda: self._connection.createDirectory(share, "made"))
+        except SessionError:
+            return False
+        self._there(lambda: self._connection.deleteDirectory(share, "made"))
+        return True
 
     def _log_in(self, user: str, password: str) -> Any:
         connection = SMBConnection(self._address, self._address)

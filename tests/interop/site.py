@@ -69,7 +69,7 @@ class Site(NamedTuple):
         return [
             str(entry)
             for home in homes
-            for pattern in ("fsrvp-*", ".marks/*")
+            for pattern in ("fsrvp-*", "*/fsrvp-*", ".partial*", ".marks/*")
             for entry in home.glob(pattern)
         ]
 

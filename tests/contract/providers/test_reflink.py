@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -103,6 +104,22 @@ def test_set_user_id_capabilities_and_trusted_attributes(xfs: Bed) -> None:
     assert stat.S_IMODE(copy.stat().st_mode) == 0o6755
     assert os.getxattr(copy, "security.capability") == capability
     assert os.getxattr(copy, "trusted.overlay.opaque") == b"y"
+
+
+def test_a_copy_that_fails_when_it_is_shown_already_goes(
+    xfs: Bed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its mark nobody would know it any more."""
+
+    def fail(fd: int) -> None:
+        raise OSError(errno.EIO, "the test wants it so")
+
+    request = xfs.request()
+    planned = xfs.provider.plan(request)
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StorageError):
+        xfs.provider.create(request, planned)
+    assert xfs.left_over() == []
 
 
 def test_directories_keep_their_times_and_inherit_nothing(xfs: Bed) -> None:

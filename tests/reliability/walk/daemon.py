@@ -1,0 +1,149 @@
+"""`WalkedDaemon`: our daemon in a lab, forked from a zygote, with a plan to stumble."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Optional
+
+from fsrvpd.command_line import control_socket
+from fsrvpd.ctl.client import ask
+from fsrvpd.errors import FsrvpdError
+from tests.lab import FsrvpdProcess, Lab, LabError, LabProcess, Samba
+from tests.lab.namespaces import wait_until
+from tests.reliability.walk.points import RETURNED, Plan
+
+ROOT = Path(__file__).parent.parent.parent.parent
+
+
+class Zygote:
+    def __init__(self, lab: Lab) -> None:
+        self._path = lab.directory / "zygote"
+        self._process: LabProcess = lab.popen(
+            [sys.executable, "-m", "tests.reliability.walk.zygote", self._path],
+            output=lab.directory / "log.zygote",
+            environment={"PYTHONPATH": str(ROOT)},
+        )
+        wait_until("the zygote listens", self._path.exists)
+
+    def spawn(self, argv: list[str], output: Path, directory: Optional[Path]) -> Life:
+        connection = socket.socket(socket.AF_UNIX)
+        wait_until("the zygote answers", lambda: connection.connect_ex(str(self._path)) == 0)
+        request = {"argv": argv, "output": str(output), "directory": directory and str(directory)}
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        return Life(connection, self._process.pid)
+
+
+class Life:
+    """One process of a daemon, a child of the zygote."""
+
+    def __init__(self, connection: socket.socket, zygote: int) -> None:
+        self._connection = connection
+        self._lines = connection.makefile("rb")
+        inside = int(self._lines.readline())
+        self.pid = _as_seen_from_here(inside, zygote)
+        self._status: Optional[int] = None
+
+    def poll(self) -> Optional[int]:
+        if self._status is None:
+            self._connection.settimeout(0)
+            with suppress(BlockingIOError):
+                self._read()
+        return self._status
+
+    def signal(self, number: signal.Signals) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def wait(self, timeout: float = 20.0) -> int:
+        if self._status is None:
+            self._connection.settimeout(timeout)
+            self._read()
+        assert self._status is not None
+        return self._status
+
+    def _read(self) -> None:
+        line = self._lines.readline()
+        if line:
+            self._status = int(line)
+            self._lines.close()
+            self._connection.close()
+
+
+def _as_seen_from_here(inside: int, zygote: int) -> int:
+    children = Path(f"/proc/{zygote}/task/{zygote}/children").read_text().split()
+    for child in children:
+        status = Path(f"/proc/{child}/status").read_text()
+        [names] = [line for line in status.splitlines() if line.startswith("NSpid:")]
+        if int(names.split()[-1]) == inside:
+            return int(child)
+    raise LabError(f"the zygote has no child {inside}")
+
+
+class WalkedDaemon(FsrvpdProcess):
+    def __init__(self, lab: Lab, samba: Samba) -> None:
+        super().__init__(lab, samba)
+        self._zygote = Zygote(lab)
+        self._life: Optional[Life] = None
+        self._walks = 0
+        self.directory = lab.directory
+
+    def start(self, plan: Optional[Plan] = None) -> None:
+        """Start it and wait for a pong; with a plan, points are counted."""
+        directory = None
+        if plan is not None:
+            self._walks += 1
+            directory = self.directory = self.lab.directory / f"walk.{self._walks}"
+            directory.mkdir()
+            (directory / "plan").write_text(json.dumps(plan))
+        argv = ["-F", "-s", str(self.samba.conf), "-d", "3"]
+        self._life = self._zygote.spawn(argv, self.log, directory)
+        wait_until("fsrvpd answers a ping, or has ended", self._is_up_or_down)
+
+    def points(self) -> list[str]:
+        """Those that the life with the latest plan came by, in order."""
+        return [line for line in self._record() if not line.endswith(RETURNED)]
+
+    def returned(self) -> list[str]:
+        """Those of them where what was called did not fail."""
+        return [line[: -len(RETURNED)] for line in self._record() if line.endswith(RETURNED)]
+
+    def _record(self) -> list[str]:
+        return (self.directory / "points").read_text().splitlines()
+
+    def struck(self) -> bool:
+        """Whether the fault of the latest plan has happened."""
+        return (self.directory / "struck").exists()
+
+    def release(self) -> None:
+        """Let what hangs go on."""
+        (self.directory / "released").touch()
+
+    def is_alive(self) -> bool:
+        return self._life is not None and self._life.poll() is None
+
+    def wait(self) -> int:
+        assert self._life is not None
+        return self._life.wait()
+
+    def ask(self, message: str, *parameters: str) -> Any:
+        return ask(control_socket(str(self.samba.place("state directory"))), message, parameters)
+
+    def _is_up_or_down(self) -> bool:
+        if not self.is_alive():
+            return True
+        try:
+            return bool(self.ask("ping"))
+        except (FsrvpdError, OSError):
+            return False
+
+    def _end(self, number: signal.Signals) -> int:
+        if self._life is None:
+            raise LabError("fsrvpd was not started")
+        self._life.signal(number)
+        return self._life.wait()

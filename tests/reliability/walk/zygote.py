@@ -1,0 +1,71 @@
+"""A process that has imported all that a daemon needs, and forks daemons when asked.
+
+Run in a lab: `python -m tests.reliability.walk.zygote SOCKET`. A request is one JSON line
+{"argv": […], "output": path, "directory": path or null}; the answer is the daemon's pid,
+and when it has ended its status, a line each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from fsrvpd.daemon.main import main as daemon_main
+from tests.reliability.walk.parts import WalkedParts
+from tests.reliability.walk.points import Points
+
+
+def main() -> None:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(sys.argv[1])
+    listener.listen()
+    children: dict[int, socket.socket] = {}
+    while True:
+        if select.select([listener], [], [], 0.01)[0]:
+            connection, _ = listener.accept()
+            with connection.makefile("rb") as lines:
+                request = json.loads(lines.readline())
+            pid = os.fork()
+            if pid == 0:
+                listener.close()
+                connection.close()
+                be_daemon(request)
+            connection.sendall(b"%d\n" % pid)
+            children[pid] = connection
+        reap(children)
+
+
+def reap(children: dict[int, socket.socket]) -> None:
+    for pid in list(children):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            connection = children.pop(pid)
+            connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+            connection.close()
+
+
+def be_daemon(request: dict[str, Any]) -> NoReturn:
+    status = 1
+    try:
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        output = os.open(request["output"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        parts = None
+        if request["directory"]:
+            parts = WalkedParts(Points(Path(request["directory"])))
+        status = daemon_main(request["argv"], parts)
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    main()
