@@ -22,7 +22,7 @@ venv: $(VENV)/stamp
 $(VENV)/stamp: pyproject.toml setup.py $(wildcard src/*.c src/*.h src/*.py)
 	@echo "building fsrvpd in $(VENV)"
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[kerberos,test,lint]'
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[kerberos,metrics,test,lint]'
 	touch $@
 
 lint: venv lint-c

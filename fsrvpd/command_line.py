@@ -8,9 +8,11 @@ import os
 from fsrvpd import __version__, core
 from fsrvpd.errors import ConfigError
 from samba_hooks import open_registry as samba
+from samba_hooks.samba_tools import SambaTools
 
 STATE_FOLDER = "fsrvpd"  # below Samba's state directory
 CONTROL_SOCKET = "control.socket"
+TOOL_TIMEOUT = 30.0  # s
 
 
 def add_samba_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +46,21 @@ def control_socket(state_directory: str) -> str:
 
 def open_registry(arguments: argparse.Namespace) -> samba.Registry:
     """Samba's configuration as the command line wants it. Raises: ConfigError."""
-    overrides = [_pair(text) for text in arguments.option]
-    return samba.open_registry(arguments.configfile, overrides)
+    return samba.open_registry(arguments.configfile, _overrides(arguments))
+
+
+def samba_tools(arguments: argparse.Namespace) -> SambaTools:
+    """Samba's own tools, reading the same configuration. Raises: ConfigError."""
+    return SambaTools(arguments.configfile, _overrides(arguments), TOOL_TIMEOUT)
+
+
+def samba_parameter(arguments: argparse.Namespace, name: str) -> str:
+    """One parameter of [global], also for who is not root. Raises: FsrvpdError."""
+    return samba_tools(arguments).parameter(name)
+
+
+def _overrides(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    return [_pair(text) for text in arguments.option]
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -7,6 +7,9 @@ it from here.
 from __future__ import annotations
 
 import difflib
+import grp
+import importlib.util
+import os
 from dataclasses import dataclass
 from typing import Any, Callable, Generic, Mapping, NamedTuple, TypeVar
 
@@ -54,19 +57,38 @@ def count(text: str) -> int:
     return int(text)
 
 
-def port(text: str) -> int:
+def group(text: str) -> str:
+    """A Unix group that exists, or none."""
+    name = text.strip()
+    if name:
+        try:
+            grp.getgrnam(name)
+        except KeyError:
+            raise ValueError(f"there is no such group; groupadd --system {name}") from None
+    return name
+
+
+def metrics_file(text: str) -> str:
+    path = text.strip()
+    if path and not os.path.isdir(os.path.dirname(path)):
+        raise ValueError("want the path of a file in a directory that exists")
+    return _with_library(path)
+
+
+def metrics_port(text: str) -> int:
     number = count(text)
     if number > MAX_PORT:
         raise ValueError(f"want a port number, {MAX_PORT} at most")
-    return number
+    return _with_library(number)
 
 
-def absolute_path(text: str) -> str:
-    """Empty where nothing is to be written."""
-    path = text.strip()
-    if path and not path.startswith("/"):
-        raise ValueError("want a path from the root")
-    return path
+def _with_library(wanted: T) -> T:
+    if wanted and importlib.util.find_spec("prometheus_client") is None:
+        raise ValueError(
+            "metrics need the Python package prometheus_client"
+            " (python3-prometheus-client, or pip install 'fsrvpd[metrics]')"
+        )
+    return wanted
 
 
 def dialect(text: str) -> Dialect:
@@ -146,21 +168,21 @@ OWNER_NAME = Option(
 )
 ADMIN_GROUP = Option(
     "fsrvpd:admin group",
-    str.strip,
+    group,
     "",
     "Members of this Unix group may send `fsrvpctl` messages to the daemon, as root may."
     " Empty: root alone.",
 )
 METRICS_FILE = Option(
     "fsrvpd:metrics file",
-    absolute_path,
+    metrics_file,
     "",
     "Where metrics are written every 15 seconds for the textfile collector of Prometheus'"
     " node exporter; the name should end with `.prom`. Empty: not written.",
 )
 METRICS_PORT = Option(
     "fsrvpd:metrics port",
-    port,
+    metrics_port,
     "0",
     "TCP port of 127.0.0.1 at which Prometheus may fetch metrics. 0: none.",
 )

@@ -1,12 +1,12 @@
 """Samba's message bus, so that stock `smbcontrol fsrvpd …` reaches the daemon itself.
 
-Every process of Samba has a datagram socket `<private dir>/msg.sock/<pid>` and a locked
-file `<lock directory>/msg.lock/<pid>` that holds a random number: the lock says that the
-process lives (Samba sweeps away what is not locked), the number tells it from a later
-process with the same id. A datagram is a 64-bit cookie, zero when the message is whole,
-then the message: destination, source (server_id of 24 bytes each), its type, its data.
-All is little-endian but the cookie, which is the machine's. The same from Samba 4.13 to
-4.24; see also MESSAGES in smbcontrol(1).
+Every process of Samba has a datagram socket `msg.sock/<pid>` below `private dir`, or below
+`lock directory` as Debian builds Samba, and a locked file `<lock directory>/msg.lock/<pid>`
+that holds a random number: the lock says that the process lives (Samba sweeps away what is
+not locked), the number tells it from a later process with the same id. A datagram is a
+64-bit cookie, zero when the message is whole, then the message: destination, source
+(server_id of 24 bytes each), its type, its data. All is little-endian but the cookie, which
+is the machine's. The same from Samba 4.13 to 4.24; see also MESSAGES in smbcontrol(1).
 
 Own code, not libsmbconf's, because smbcontrol sends to the process id in the pid file,
 and the process that loads Samba's library must be another one (`samba_hooks.worker`).
@@ -91,25 +91,51 @@ def decode(datagram: bytes) -> Optional[Message]:
 
 
 class MessageBus:
-    """This process on Samba's bus. Only root can reach it, by the directory's mode."""
+    """This process on Samba's bus. Only root can reach it, by the directories' mode.
+
+    Where messages come in depends on how Samba was built, so there is a mailbox in each
+    directory that Samba has made, and in both when it has made none yet.
+    """
 
     def __init__(self, private_dir: str, lock_directory: str) -> None:
         """Raises: ConfigError when the bus cannot be joined."""
-        name = str(os.getpid())
-        self._sockets = _directory(os.path.join(private_dir, "msg.sock"), 0o700)
-        self._socket_path = os.path.join(self._sockets, name)
         locks = _directory(os.path.join(lock_directory, "msg.lock"), 0o755)
-        self._lock_path = os.path.join(locks, name)
+        self._lock_path = os.path.join(locks, str(os.getpid()))
         self._unique = secrets.randbelow(_UNVERIFIED)
         self._lock = _lock(self._lock_path, self._unique)
+        places = [os.path.join(parent, "msg.sock") for parent in (lock_directory, private_dir)]
+        made = [place for place in places if os.path.isdir(place)]
+        self.mailboxes: list[Mailbox] = []
+        try:
+            for place in dict.fromkeys(made or places):
+                self.mailboxes.append(Mailbox(_directory(place, 0o700), self._unique))
+        except ConfigError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        for mailbox in self.mailboxes:
+            mailbox.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._lock_path)
+        os.close(self._lock)
+
+
+class Mailbox:
+    """The socket at which this process gets messages in one directory."""
+
+    def __init__(self, directory: str, unique: int) -> None:
+        self._directory = directory
+        self._unique = unique
+        self._path = os.path.join(directory, str(os.getpid()))
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._socket_path)
+            os.unlink(self._path)
         try:
-            self._socket.bind(self._socket_path)
+            self._socket.bind(self._path)
         except OSError as error:
-            os.unlink(self._lock_path)
-            raise ConfigError(f"{self._socket_path}: cannot be bound: {error}") from error
+            self._socket.close()
+            raise ConfigError(f"{self._path}: cannot be bound: {error}") from error
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -126,7 +152,7 @@ class MessageBus:
         """Answer whoever sent `to`; one who is gone or does not listen is let be."""
         own = to.destination._replace(pid=os.getpid(), unique=self._unique)
         answer = encode(Message(kind, own, to.source, data))
-        address = os.path.join(self._sockets, str(to.source.pid))
+        address = os.path.join(self._directory, str(to.source.pid))
         try:
             self._socket.sendto(answer, address)
         except OSError as error:
@@ -134,10 +160,8 @@ class MessageBus:
 
     def close(self) -> None:
         self._socket.close()
-        for path in (self._socket_path, self._lock_path):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-        os.close(self._lock)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)
 
 
 def _directory(path: str, mode: int) -> str:

@@ -30,20 +30,32 @@ class SambaTools:
         timeout: float,
     ) -> None:
         self.config_file = config_file
-        self._arguments = samba_arguments(config_file, overrides)
+        self.arguments = samba_arguments(config_file, overrides)
         self._options = samba_arguments(None, overrides)
         self._timeout = timeout
 
     def run(self, tool: str, *arguments: str, secret: bool = False) -> str:
         """stdout of `tool -s FILE --option=… arguments`; when it is secret no error repeats
         any of it. Raises: RegistryError."""
-        return self._checked([tool, *self._arguments, *arguments], secret)
+        return self._checked([tool, *self.arguments, *arguments], secret)
 
     def testparm(self) -> str:
         """The whole configuration with all defaults, the registry's shares included."""
         file_argument = [self.config_file] if self.config_file else []
         arguments = ["testparm", "--suppress-prompt", "--verbose"]
         return self._checked([*arguments, *self._options, *file_argument])
+
+    def parameter(self, name: str) -> str:
+        """One parameter of [global], without looking into the registry, which only root can
+        read. Raises: RegistryError."""
+        file_argument = [self.config_file] if self.config_file else []
+        arguments = ["testparm", "--suppress-prompt", f"--parameter-name={name}"]
+        off = "--option=registry shares=no"
+        return self._checked([*arguments, *self._options, off, *file_argument]).strip()
+
+    def check_file(self, path: str) -> None:
+        """Raises: RegistryError when Samba cannot read this smb.conf."""
+        self._checked(["testparm", "--suppress-prompt", *self._options, path])
 
     def version(self) -> str:
         return self._checked(["smbd", "--version"]).split()[-1]

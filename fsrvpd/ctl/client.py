@@ -5,36 +5,56 @@ from __future__ import annotations
 import json
 import os
 import socket
-from typing import Any, Sequence
+from typing import Any, Callable, Iterator, Optional, Sequence
 
 from fsrvpd.errors import FsrvpdError
 
-PATIENCE = 600.0  # s; prune may remove thousands of snapshots
+PATIENCE = 600.0  # s for an answer or a sign of progress; prune may remove thousands
+
+OnEvent = Callable[[Any], None]
 
 
 class NotRunning(FsrvpdError):
     """Nobody answers at the control socket."""
 
 
-def ask(path: str, message: str, parameters: Sequence[str]) -> Any:
-    """The daemon's answer. Raises: NotRunning, FsrvpdError with the daemon's words."""
+def ask(
+    path: str,
+    message: str,
+    parameters: Sequence[str],
+    on_event: OnEvent = lambda event: None,
+    patience: Optional[float] = PATIENCE,
+) -> Any:
+    """The daemon's answer; what it tells before goes to `on_event`. `patience` None waits
+    for ever. Raises: NotRunning, FsrvpdError with the daemon's words."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(PATIENCE)
+        connection.settimeout(patience)
         try:
             _connect(connection, path)
             request = {"message": message, "parameters": list(parameters)}
             connection.sendall(json.dumps(request).encode() + b"\n")
-            answer = json.loads(_read_all(connection))
+            return _answer(connection, on_event)
         except PermissionError as error:
-            raise FsrvpdError(f"{path}: only root may ask fsrvpd") from error
+            raise FsrvpdError(
+                f"{path}: only root and members of `fsrvpd:admin group` may ask fsrvpd"
+            ) from error
         except (OSError, ValueError) as error:
             raise NotRunning(
                 f"fsrvpd does not answer at {path}: {error}; is it running on this"
                 " configuration? (systemctl status fsrvpd)"
             ) from error
-    if not answer["ok"]:
-        raise FsrvpdError(answer["error"])
-    return answer["result"]
+
+
+def _answer(connection: socket.socket, on_event: OnEvent) -> Any:
+    for line in _lines(connection):
+        said = json.loads(line)
+        if "event" in said:
+            on_event(said["event"])
+        elif said["ok"]:
+            return said["result"]
+        else:
+            raise FsrvpdError(said["error"])
+    raise NotRunning("fsrvpd hung up; is it ending? (systemctl status fsrvpd)")
 
 
 def _connect(connection: socket.socket, path: str) -> None:
@@ -46,10 +66,11 @@ def _connect(connection: socket.socket, path: str) -> None:
         os.close(folder)
 
 
-def _read_all(connection: socket.socket) -> bytes:
-    parts: list[bytes] = []
+def _lines(connection: socket.socket) -> Iterator[bytes]:
+    rest = b""
     while True:
         part = connection.recv(65536)
         if not part:
-            return b"".join(parts)
-        parts.append(part)
+            return
+        *lines, rest = (rest + part).split(b"\n")
+        yield from lines

@@ -1,39 +1,55 @@
 """`fsrvpctl setup` and `remove`: what stands between Samba and fsrvpd, put aside and back.
 
-Both can be repeated; both say what they do; with --dry-run that is all they do.
+Both can be repeated; both say what they do; with --dry-run that is all they do, and what
+changes smb.conf is asked first, unless --yes.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
+from typing import Optional
 
-from fsrvpd.command_line import open_registry
+from fsrvpd.command_line import open_registry, samba_tools
+from fsrvpd.ctl import registry_shares
+from fsrvpd.ctl.registry_shares import Change
 from fsrvpd.errors import FsrvpdError
 from samba_hooks import dcerpcd
+from samba_hooks.configuration import SambaConfiguration
 
 NOTHING = "nothing to do"
+AGENT = "Samba's own agent"
+SHARES = "registry shares"
 
 
 def setup(arguments: argparse.Namespace) -> int:
     agent = dcerpcd.own_agent()
     if agent.directory is None:
-        print("Samba's own agent: this Samba has none that could take the pipe")
+        print(f"{AGENT}: this Samba has none that could take the pipe")
     elif not agent.in_the_way:
-        print(f"Samba's own agent: out of the way already, {NOTHING}")
+        print(f"{AGENT}: out of the way already, {NOTHING}")
     else:
-        _tell("Samba's own agent", dcerpcd.divert(agent, dry_run=arguments.dry_run), arguments)
+        _tell(AGENT, dcerpcd.divert(agent, dry_run=arguments.dry_run), arguments)
         print("a samba-dcerpcd that runs keeps it until it ends: restart smbd")
-    return _check_registry_shares(arguments)
+    change = registry_shares.addition(_configuration(arguments))
+    _change(arguments, change, f"on already, {NOTHING}")
+    return 0
 
 
 def remove(arguments: argparse.Namespace) -> int:
     agent = dcerpcd.own_agent()
     if agent.moved:
-        _tell("Samba's own agent", dcerpcd.undivert(agent, dry_run=arguments.dry_run), arguments)
+        _tell(AGENT, dcerpcd.undivert(agent, dry_run=arguments.dry_run), arguments)
     else:
-        print(f"Samba's own agent: in its place, {NOTHING}")
+        print(f"{AGENT}: in its place, {NOTHING}")
+    _change(arguments, registry_shares.removal(_configuration(arguments)), f"not ours, {NOTHING}")
     return 0
+
+
+def _configuration(arguments: argparse.Namespace) -> SambaConfiguration:
+    with contextlib.closing(open_registry(arguments)) as registry:
+        return registry.configuration()
 
 
 def _tell(what: str, commands: list[str], arguments: argparse.Namespace) -> None:
@@ -42,15 +58,21 @@ def _tell(what: str, commands: list[str], arguments: argparse.Namespace) -> None
         print(f"{what}: {verb} {command}")
 
 
-def _check_registry_shares(arguments: argparse.Namespace) -> int:
-    """Shadow copy shares are made in Samba's registry: it must look there."""
-    with contextlib.closing(open_registry(arguments)) as registry:
-        configuration = registry.configuration()
-    if configuration.registry_shares:
-        print("registry shares: on")
-        return 0
-    raise FsrvpdError(
-        f"registry shares: off, so Samba would not see a shadow copy share; add"
-        f" `registry shares = yes` to [global] of {configuration.config_file}, then"
-        " `smbcontrol all reload-config`"
-    )
+def _change(arguments: argparse.Namespace, change: Optional[Change], otherwise: str) -> None:
+    if change is None:
+        print(f"{SHARES}: {otherwise}")
+    elif arguments.dry_run:
+        print(f"{SHARES}: would {change.words}")
+    elif arguments.yes or _agreed(change):
+        registry_shares.apply(change, samba_tools(arguments))
+        print(f"{SHARES}: done: {change.words}; smbd reads it within a minute, or at once:")
+        print("    smbcontrol all reload-config")
+    else:
+        raise FsrvpdError(f"{SHARES}: left as it is; to {change.words}, say yes, or give --yes")
+
+
+def _agreed(change: Change) -> bool:
+    """Asked at a terminal only: silence is no consent."""
+    if not sys.stdin.isatty():
+        return False
+    return input(f"{SHARES}: {change.words}? [y/N] ").strip().lower() in ("y", "yes")

@@ -1,7 +1,8 @@
 """fsrvpctl: the command, in the manner of smbcontrol.
 
     fsrvpctl fsrvpd MESSAGE [PARAMETER...] [--json]    ask a running daemon
-    fsrvpctl setup | remove [--dry-run]                put it beside Samba, or take it away
+    fsrvpctl setup | remove [--dry-run] [--yes]        put it beside Samba, or take it away
+    fsrvpctl check-config | doctor [--json]            what is wrong, and what to type next
     fsrvpctl share-config SHARE                        lines for smb.conf
 
 Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 the daemon does not run.
@@ -10,20 +11,25 @@ Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 the daemon does not r
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import sys
-from typing import Optional, Sequence
+from typing import TYPE_CHECKING, Optional, Sequence
 
-from fsrvpd.command_line import add_samba_arguments, control_socket, open_registry
-from fsrvpd.ctl import show
-from fsrvpd.ctl.client import NotRunning, ask
+from fsrvpd.command_line import add_samba_arguments
+from fsrvpd.ctl.check_config import check_config
+from fsrvpd.ctl.client import NotRunning
+from fsrvpd.ctl.doctor import examine
 from fsrvpd.ctl.installation import remove, setup
+from fsrvpd.ctl.messages import BY_NAME
+from fsrvpd.ctl.send import send
 from fsrvpd.ctl.share_config import share_config
 from fsrvpd.errors import FsrvpdError
 
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
 EXIT_FAILED = 1
 EXIT_NOT_RUNNING = 3
+EXIT_INTERRUPTED = 130
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -36,52 +42,78 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except FsrvpdError as error:
         print(f"fsrvpctl: {error}", file=sys.stderr)
         return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # as when a pager is left
+        sys.stderr.close()
+        return EXIT_FAILED
     return status
 
 
 def parse_arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    return parser().parse_args(argv)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The manual and the completion are made from it."""
+    whole = argparse.ArgumentParser(
         prog="fsrvpctl", description="Speak to fsrvpd, or put it beside Samba."
     )
-    add_samba_arguments(parser)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-
-    daemon = commands.add_parser("fsrvpd", help="send a message to the running daemon")
-    daemon.add_argument("message", choices=sorted(show.FORMATTERS), metavar="MESSAGE")
-    daemon.add_argument("parameters", nargs="*", metavar="PARAMETER")
-    daemon.add_argument("--json", action="store_true", help="answer for programs")
-    daemon.add_argument(
-        "-n", "--dry-run", action="store_true", help="prune: say what would be done, do nothing"
-    )
-    daemon.set_defaults(command=send)
-
+    add_samba_arguments(whole)
+    commands = whole.add_subparsers(metavar="COMMAND", required=True, dest="name")
+    _add_daemon(commands)
     for name, function, text in (
-        ("setup", setup, "move Samba's own agent out of the way"),
+        ("setup", setup, "put fsrvpd beside Samba: its own agent away, registry shares on"),
         ("remove", remove, "undo setup"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument(
             "-n", "--dry-run", action="store_true", help="say what would be done, do nothing"
         )
+        command.add_argument("-y", "--yes", action="store_true", help="ask nothing")
         command.set_defaults(command=function)
-
+    check = commands.add_parser(
+        "check-config", help="say what a reload would say of fsrvpd's options in smb.conf"
+    )
+    check.add_argument("--json", action="store_true", help="answer for programs")
+    check.set_defaults(command=check_config)
+    _add_doctor(commands)
     lines = commands.add_parser(
         "share-config", help="print what smb.conf wants for previous versions of a share"
     )
-    lines.add_argument("share", metavar="SHARE")
+    lines.add_argument("share", metavar="SHARE", help="a share of Samba's configuration")
     lines.set_defaults(command=share_config)
-    return parser.parse_args(argv)
+    return whole
 
 
-def send(arguments: argparse.Namespace) -> int:
-    with contextlib.closing(open_registry(arguments)) as registry:
-        path = control_socket(registry.configuration().state_directory)
-    parameters = [*arguments.parameters, *(["--dry-run"] if arguments.dry_run else [])]
-    answer = ask(path, arguments.message, parameters)
-    if arguments.json:
-        print(json.dumps(answer, indent=2))
-    else:
-        print(show.FORMATTERS[arguments.message](answer))
-    if arguments.message == "check-path" and not answer["supported"]:
-        return EXIT_FAILED
-    return 0
+def _add_daemon(commands: Commands) -> None:
+    daemon = commands.add_parser("fsrvpd", help="send a message to the running daemon")
+    daemon.add_argument("message", choices=sorted(BY_NAME), metavar="MESSAGE", help="see MESSAGES")
+    daemon.add_argument("parameters", nargs="*", metavar="PARAMETER", help="what it asks for")
+    daemon.add_argument("--json", action="store_true", help="answer for programs")
+    daemon.add_argument(
+        "-n", "--dry-run", action="store_true", help="say what would be deleted, do nothing"
+    )
+    daemon.set_defaults(command=send)
+
+
+def _add_doctor(commands: Commands) -> None:
+    doctor = commands.add_parser(
+        "doctor", help="examine the whole installation, and try a shadow copy"
+    )
+    doctor.add_argument("--json", action="store_true", help="answer for programs")
+    doctor.add_argument("--share", help="the share to try, not the first that can be copied")
+    doctor.add_argument(
+        "--no-self-test", action="store_true", help="look only, make no shadow copy"
+    )
+    who = doctor.add_mutually_exclusive_group()
+    who.add_argument(
+        "-U", "--user", metavar="NAME", help="read the copy over SMB as this user; asks a password"
+    )
+    who.add_argument(
+        "-A",
+        "--authentication-file",
+        metavar="FILE",
+        help="the same with name and password from a file, as smbclient takes it",
+    )
+    doctor.set_defaults(command=examine)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable
+from typing import Any
+
+from fsrvpd.ctl.table import table
 
 
 def ping(answer: Any) -> str:
@@ -32,22 +34,68 @@ def status(answer: Any) -> str:
 def list_sets(answer: Any) -> str:
     if not answer:
         return "no shadow copy sets"
-    return "\n".join(_set(each) for each in answer)
+    rows = [[one["set"], one["status"], _age(one["started"]), _shares(one)] for one in answer]
+    return table(["SET", "STATUS", "AGE", "SHARES"], rows)
 
 
-def _set(one: Any) -> str:
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one["started"]))
+def show_set(answer: Any) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(answer["started"]))
     lines = [
-        f"{one['set']}  {one['status']}",
-        f"  {when}  {one['context']}, by {one['account']} at {one['client']}",
+        f"set        {answer['set']}",
+        f"status     {answer['status']}",
+        f"context    {answer['context']}",
+        f"started    {when}",
+        f"by         {answer['account']}",
+        f"at         {answer['client']}",
     ]
-    for copy in one["copies"]:
-        lines.append(f"  copy {copy['copy']} ({copy['provider']})")
+    for copy in answer["copies"]:
+        lines.append(f"copy       {copy['copy']}")
+        lines.append(f"  provider {copy['provider']}{', kept' if copy['keep'] else ''}")
+        lines.append(f"  snapshot {copy['snapshot'] or '(not taken)'}")
         for mapped in copy["shares"]:
-            lines.append(
-                f"    {mapped['share']} -> {mapped['shadow_copy_share'] or '(not exposed)'}"
-            )
+            lines.append(f"  share    {mapped['share']}")
+            lines.append(f"        as {mapped['shadow_copy_share'] or '(not exposed)'}")
     return "\n".join(lines)
+
+
+def removal(answer: Any) -> str:
+    verb = "removed" if answer["removed"] else "would remove"
+    lines = [f"{verb} share {name}" for name in answer["shares"]]
+    lines += [f"{verb} snapshot {path}" for path in answer["snapshots"]]
+    return "\n".join([*lines, f"{verb} set {answer['set']}"])
+
+
+def debug_level(answer: Any) -> str:
+    return f"PID {answer['pid']}: all:{answer['level']}"
+
+
+def reload_config(answer: Any) -> str:
+    return "\n".join(["smb.conf is in force", *answer["complaints"]])
+
+
+def shutdown(answer: Any) -> str:
+    return f"pid {answer['pid']} ends"
+
+
+def event(answer: Any) -> str:
+    """One event on one line, as the log has it."""
+    when = time.strftime("%H:%M:%S", time.localtime(answer["time"]))
+    fields = [f"{name}={value}" for name, value in answer["fields"].items()]
+    return " ".join([when, str(answer["id"]), answer["event"], *fields, answer["text"]]).rstrip()
+
+
+def self_test(answer: Any) -> str:
+    return f"copied to {answer['snapshot']}, shared as {answer['shadow_copy_share']}"
+
+
+def _shares(one: Any) -> str:
+    return ", ".join(mapped["share"] for copy in one["copies"] for mapped in copy["shares"])
+
+
+def _age(started: float) -> str:
+    minutes = max(0, int(time.time() - started)) // 60
+    hours, days = minutes // 60, minutes // 1440
+    return f"{days} d" if days else f"{hours} h" if hours else f"{minutes} min"
 
 
 def check_path(answer: Any) -> str:
@@ -89,10 +137,6 @@ def _duration(seconds: int) -> str:
     )
 
 
-FORMATTERS: dict[str, Callable[[Any], str]] = {
-    "ping": ping,
-    "status": status,
-    "list-sets": list_sets,
-    "check-path": check_path,
-    "prune": prune,
-}
+def progress(told: Any) -> str:
+    """What the daemon says while something lasts."""
+    return str(told["step"]) if "step" in told else event(told)

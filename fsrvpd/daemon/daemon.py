@@ -7,30 +7,38 @@ import time
 import uuid
 
 from fsrvpd.command_line import control_socket, state_folder
+from fsrvpd.configuration import Configuration
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.core.messages import Guid
+from fsrvpd.daemon.administration import Administration, LogLevel
+from fsrvpd.daemon.bus import BusService
 from fsrvpd.daemon.control import ControlSocket
 from fsrvpd.daemon.handlers import Handlers
 from fsrvpd.daemon.housekeeping import Housekeeping, Wish
 from fsrvpd.daemon.jobs import JobRunner
 from fsrvpd.daemon.logins import Logins
 from fsrvpd.daemon.loop import Loop
+from fsrvpd.daemon.metrics import Metrics
 from fsrvpd.daemon.parts import Parts
 from fsrvpd.daemon.process import PidFile
 from fsrvpd.daemon.server import PipeServer
 from fsrvpd.daemon.service import Service
 from fsrvpd.daemon.shares import ShareFinder
 from fsrvpd.daemon.survey import Surveyor
-from fsrvpd.options import DaemonSettings
 from fsrvpd.protocol.actions import Job, Outcome
 from fsrvpd.protocol.agent import Agent
 from fsrvpd.volumes import Volumes
-from samba_hooks.configuration import SambaConfiguration
+from samba_hooks.messaging import MessageBus
 from samba_hooks.open_registry import Registry
 
 STATE_FILE = "state.sqlite3"
 PID_FILE = "fsrvpd.pid"
 JOBS_END = 10.0  # s that running jobs have when the daemon ends
+
+
+def _own_names(configuration: Configuration) -> tuple[str, ...]:
+    samba, settings = configuration.samba, configuration.settings
+    return (samba.netbios_name, *samba.netbios_aliases, *settings.host_names)
 
 
 def new_guid() -> Guid:
@@ -44,15 +52,12 @@ class Daemon:
     """
 
     def __init__(
-        self,
-        registry: Registry,
-        configuration: SambaConfiguration,
-        settings: DaemonSettings,
-        parts: Parts,
+        self, registry: Registry, configuration: Configuration, level: LogLevel, parts: Parts
     ) -> None:
-        folder = state_folder(configuration.state_directory)
+        samba, settings = configuration.samba, configuration.settings
+        folder = state_folder(samba.state_directory)
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        self.pid_file = PidFile(os.path.join(configuration.pid_directory, PID_FILE))
+        self.pid_file = PidFile(os.path.join(samba.pid_directory, PID_FILE))
         self.loop = Loop()
         self.store = parts.store(os.path.join(folder, STATE_FILE))
         self._running_jobs = 0
@@ -60,19 +65,19 @@ class Daemon:
         selection = parts.selection(mounts)
         volumes = Volumes(selection, mounts)
         self.runner = JobRunner(selection, registry, self._job_done)
-        names = (configuration.netbios_name, *configuration.netbios_aliases, *settings.host_names)
-        finder = ShareFinder(registry, volumes, names, configuration.realm)
+        names = _own_names(configuration)
+        self.finder = ShareFinder(registry, volumes, names, samba.realm)
         of_this_boot = settings.agent._replace(boot_id=parts.boot_id())
-        agent = Agent(of_this_boot, new_guid, parts.wall_clock, finder.own_names)
+        agent = Agent(of_this_boot, new_guid, parts.wall_clock, self.finder.own_names)
         self.service = Service(agent, self.store, self._submit)
         self.service.restore()
         self.service.flush()
-        self.logins = Logins(self.loop, configuration, registry.tools(), folder)
+        self.logins = Logins(self.loop, samba, registry.tools(), folder)
         self.server = PipeServer(
             self.loop,
             self.service,
-            finder,
-            configuration.ncalrpc_dir,
+            self.finder,
+            samba.ncalrpc_dir,
             self.logins,
             settings.requirement,
         )
@@ -86,19 +91,44 @@ class Daemon:
             parts.wall_clock,
         )
         self.housekeeping.compare(Wish(), lambda _: None)
+        self.metrics = Metrics(self.loop, self.service, self.server)
+        self.metrics.configure(settings)
+        self.administration = Administration(self.loop, registry, samba, level, self.apply)
+        bus = MessageBus(samba.private_dir, samba.lock_directory)
+        self.bus = BusService(self.loop, bus, self.administration)
         handlers = Handlers(
-            self.service, self.server, finder, self.housekeeping, configuration.samba_version
+            self.loop,
+            self.service,
+            self.server,
+            self.finder,
+            self.housekeeping,
+            self.administration,
+            samba.samba_version,
         )
-        path = control_socket(configuration.state_directory)
-        self.control = ControlSocket(self.loop, path, handlers.by_name())
+        path = control_socket(samba.state_directory)
+        group = settings.admin_group
+        self.control = ControlSocket(self.loop, path, handlers.by_name(), group)
+
+    def apply(self, configuration: Configuration) -> None:
+        """Put it in force while running. What can fail comes first: all or nothing.
+
+        Raises: ConfigError.
+        """
+        settings = configuration.settings
+        self.metrics.configure(settings)
+        self.control.admit(settings.admin_group)
+        self.service.configure(settings.agent)
+        self.server.requirement = settings.requirement
+        self.finder.rename(_own_names(configuration), configuration.samba.realm)
 
     def run(self) -> None:
         """Serve until the loop is stopped."""
-        self.loop.run(self._deadline, self._after_turn)
+        self.loop.run(self._deadline, self._after_each_turn)
 
     def close(self) -> None:
         """Hang up, let running jobs end and be written down, and go."""
         self.control.close()
+        self.bus.close()
         self.server.close()
         limit = time.monotonic() + JOBS_END
         while self._running_jobs and time.monotonic() < limit:
@@ -107,18 +137,21 @@ class Daemon:
         self.runner.close()
         self.housekeeping.close()
         self.logins.close()
+        self.metrics.close()
         self.store.close()
         self.loop.close()
         self.pid_file.remove()
 
     def _deadline(self) -> float:
-        dues = (self.service.deadline(), self.server.deadline(), self.housekeeping.deadline())
+        parts = (self.service, self.server, self.housekeeping, self.metrics)
+        dues = (part.deadline() for part in parts)
         return min(due for due in dues if due is not None)
 
-    def _after_turn(self) -> None:
+    def _after_each_turn(self) -> None:
         self.housekeeping.expire_when_due()
         self.server.drop_the_slow()
         self.service.flush()
+        self.metrics.write_if_due()
 
     def _submit(self, job: Job) -> None:
         self._running_jobs += 1

@@ -1,26 +1,28 @@
-"""What the control socket's messages do. Every answer is plain JSON.
-
-The shapes are stable: a field is added, never renamed.
-"""
+"""What the control socket's messages do."""
 
 from __future__ import annotations
 
 import os
 import time
-from typing import Any, Sequence, Union
+from typing import Any, Callable, Mapping, Sequence, Union
 
 from fsrvpd import __version__
-from fsrvpd.core.messages import format_guid
+from fsrvpd.daemon import events, self_test
+from fsrvpd.daemon.administration import Administration, Loaded
+from fsrvpd.daemon.answers import event_to_json, set_to_json, verdict_to_json
 from fsrvpd.daemon.comparison import Finding
-from fsrvpd.daemon.control import Done, Handler, Later
+from fsrvpd.daemon.control import Conversation, Handler
+from fsrvpd.daemon.events import Event, Field
 from fsrvpd.daemon.housekeeping import Housekeeping, Wish, as_json
+from fsrvpd.daemon.loop import Loop
 from fsrvpd.daemon.server import PipeServer
 from fsrvpd.daemon.service import Service
+from fsrvpd.daemon.set_removal import DRY_RUN, SetRemoval, find_set, set_id
 from fsrvpd.daemon.shares import ShareFinder
 from fsrvpd.errors import FsrvpdError
-from fsrvpd.protocol import context
-from fsrvpd.protocol.hresult import describe
-from fsrvpd.protocol.model import ShadowCopy, ShadowCopySet, Status
+from fsrvpd.protocol.model import Status
+
+Question = Callable[[Sequence[str]], Any]
 
 
 class Handlers:
@@ -28,26 +30,43 @@ class Handlers:
 
     def __init__(
         self,
+        loop: Loop,
         service: Service,
         server: PipeServer,
         finder: ShareFinder,
         housekeeping: Housekeeping,
+        administration: Administration,
         samba_version: str,
     ) -> None:
+        self._loop = loop
         self._service = service
         self._server = server
         self._finder = finder
         self._housekeeping = housekeeping
+        self._administration = administration
         self._samba_version = samba_version
         self._started = time.time()
 
     def by_name(self) -> dict[str, Handler]:
-        return {
+        removal = SetRemoval(self._service)
+        questions: dict[str, Question] = {
             "ping": self.ping,
             "status": self.status,
             "list-sets": self.list_sets,
+            "show-set": self.show_set,
             "check-path": self.check_path,
+            "debug": self.debug,
+            "debuglevel": self.debug_level,
+            "shutdown": self.shutdown,
+        }
+        return {
+            **{name: _at_once(question) for name, question in questions.items()},
+            "abort-set": removal.abort,
+            "delete-set": removal.delete,
             "prune": self.prune,
+            "reload-config": self.reload_config,
+            "self-test": self.self_test,
+            "watch-events": self.watch_events,
         }
 
     def ping(self, parameters: Sequence[str]) -> Any:
@@ -66,6 +85,7 @@ class Handlers:
             "samba_version": self._samba_version,
             "uptime_seconds": int(time.time() - self._started),
             "dialect": agent.settings.dialect.name,
+            "debug_level": self._administration.debug_level,
             "pipe": {
                 "path": self._server.path,
                 "ours": self._server.owns_pipe(),
@@ -82,72 +102,73 @@ class Handlers:
     def list_sets(self, parameters: Sequence[str]) -> Any:
         _expect(parameters, 0, "list-sets")
         agent = self._service.agent
-        return [_set_to_json(each) for each in (*agent.table, *agent.leaving.values())]
+        return [set_to_json(each) for each in (*agent.table, *agent.leaving.values())]
+
+    def show_set(self, parameters: Sequence[str]) -> Any:
+        _expect(parameters, 1, "show-set ID")
+        return set_to_json(find_set(self._service, set_id(parameters[0])))
 
     def check_path(self, parameters: Sequence[str]) -> Any:
         _expect(parameters, 1, "check-path SHARE")
-        verdict = self._finder.explain(parameters[0])
-        place = verdict.place
-        return {
-            "share": verdict.share.name,
-            "path": verdict.share.path,
-            "directory": verdict.directory,
-            "supported": place is not None,
-            "result": describe(verdict.result),
-            "reason": verdict.reason,
-            "refusals": dict(verdict.refusals),
-            "provider": place.provider if place else None,
-            "volume": place.volume_name if place else None,
-            "volume_root": place.volume_root if place else None,
-        }
+        return verdict_to_json(self._finder.explain(parameters[0]))
 
-    def prune(self, parameters: Sequence[str]) -> Any:
-        dry_run = list(parameters) == ["--dry-run"]
-        _expect(parameters, int(dry_run), "prune [--dry-run]")
-        wish = Wish(dry_run, everything=True)
+    def debug(self, parameters: Sequence[str]) -> Any:
+        _expect(parameters, 1, "debug LEVEL")
+        self._administration.set_debug_level(parameters[0])
+        return self.debug_level([])
 
-        def begin(done: Done) -> None:
-            self._housekeeping.compare(wish, lambda result: done(_findings(result)))
+    def debug_level(self, parameters: Sequence[str]) -> Any:
+        _expect(parameters, 0, "debuglevel")
+        return {"pid": os.getpid(), "level": self._administration.debug_level}
 
-        return Later(begin)
+    def shutdown(self, parameters: Sequence[str]) -> Any:
+        _expect(parameters, 0, "shutdown")
+        self._administration.shutdown()
+        return {"pid": os.getpid()}
+
+    def reload_config(self, parameters: Sequence[str], conversation: Conversation) -> None:
+        _expect(parameters, 0, "reload-config")
+
+        def done(loaded: Loaded) -> None:
+            if isinstance(loaded, FsrvpdError):
+                conversation.fail(f"nothing is changed: {loaded}")
+            else:
+                conversation.finish({"complaints": list(loaded)})
+
+        self._administration.reload(done)
+
+    def prune(self, parameters: Sequence[str], conversation: Conversation) -> None:
+        dry_run = list(parameters) == [DRY_RUN]
+        _expect(parameters, int(dry_run), f"prune [{DRY_RUN}]")
+
+        def done(result: Union[list[Finding], FsrvpdError]) -> None:
+            if isinstance(result, FsrvpdError):
+                conversation.fail(str(result))
+            else:
+                conversation.finish([as_json(finding) for finding in result])
+
+        self._housekeeping.compare(Wish(dry_run, everything=True), done)
+
+    def self_test(self, parameters: Sequence[str], conversation: Conversation) -> None:
+        _expect(parameters, 1, "self-test SHARE")
+        self_test.begin(self._service, self._finder, parameters[0], conversation)
+
+    def watch_events(self, parameters: Sequence[str], conversation: Conversation) -> None:
+        """Every event from now on, until the client hangs up."""
+        _expect(parameters, 0, "watch-events")
+
+        def pass_on(event: Event, text: str, fields: Mapping[str, Field]) -> None:
+            line = event_to_json(time.time(), event, text, fields)
+            self._loop.ring(lambda: conversation.tell(line))
+
+        conversation.on_close.append(events.watch(pass_on))
 
 
-def _findings(result: Union[list[Finding], FsrvpdError]) -> Any:
-    if isinstance(result, FsrvpdError):
-        return result
-    return [as_json(finding) for finding in result]
+def _at_once(question: Question) -> Handler:
+    """A handler whose answer needs no waiting."""
+    return lambda parameters, conversation: conversation.finish(question(parameters))
 
 
 def _expect(parameters: Sequence[str], number: int, usage: str) -> None:
     if len(parameters) != number:
         raise FsrvpdError(f"usage: {usage}")
-
-
-def _set_to_json(of: ShadowCopySet) -> dict[str, Any]:
-    return {
-        "set": format_guid(of.shadow_copy_set_id),
-        "status": "Removing" if of.doomed else of.status.value,
-        "context": context.describe(of.context),
-        "client": of.client_address,
-        "account": of.account,
-        "started": of.started,
-        "spread_ms": round(of.spread * 1000, 3),
-        "copies": [_copy_to_json(copy) for copy in of.shadow_copy_list],
-    }
-
-
-def _copy_to_json(copy: ShadowCopy) -> dict[str, Any]:
-    return {
-        "copy": format_guid(copy.shadow_copy_id),
-        "volume": copy.volume_name,
-        "provider": copy.place.provider,
-        "snapshot": copy.snapshot.root if copy.snapshot else None,
-        "shares": [
-            {
-                "share": mapped.share,
-                "shadow_copy_share": mapped.shadow_copy_share_name or None,
-                "exposed": mapped.is_exposed,
-            }
-            for mapped in copy.share_mapping_list
-        ],
-    }

@@ -25,7 +25,7 @@ from fsrvpd.daemon.comparison import (
     strays,
     volume_of,
 )
-from fsrvpd.daemon.logs import NOTICE
+from fsrvpd.daemon.events import report
 from fsrvpd.daemon.loop import Loop
 from fsrvpd.daemon.service import Service
 from fsrvpd.daemon.survey import Survey, Surveyor
@@ -169,9 +169,9 @@ class Housekeeping:
             if finding.snapshot is not None:
                 self._selection.provider(finding.snapshot.provider).delete(finding.snapshot)
         except FsrvpdError as error:
-            log.error("%s %s: not removed: %s", finding.what, finding.object, error)
+            report(log, "stray-kept", f"{finding.what} {finding.object}: not removed: {error}")
             return finding._replace(action=KEEP, reason=f"it could not be removed: {error}")
-        log.log(NOTICE, "event=stray-removed set=- %s is gone", finding.object)
+        report(log, "stray-removed", f"{finding.object} is gone", set="-")
         return finding
 
 
@@ -190,11 +190,11 @@ def _say(finding: Finding) -> None:
     key = finding.shadow_copy_set_id
     name = finding.what.replace(" ", "-")
     text = f"{finding.object}: {finding.reason} ({finding.action})"
-    log.log(NOTICE, "event=%s set=%s %s", name, format_guid(key) if key else "-", text)
+    report(log, name, text, set=format_guid(key) if key else "-")
 
 
 def _give_up(failure: FsrvpdError, done: Done) -> None:
-    log.error("the state cannot be compared with disks and registry: %s", failure)
+    report(log, "comparison-failed", str(failure))
     done(failure)
 
 

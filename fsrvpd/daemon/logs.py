@@ -6,13 +6,17 @@ Keys, passwords and security blobs are never handed to a logger.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Optional
+
+from fsrvpd.daemon.journal import SOCKET, JournalHandler
 
 NOTICE = 25  # debug level 1
 CALLS = logging.INFO  # debug level 3
 
 _LEVELS = ((0, logging.ERROR), (1, NOTICE), (3, CALLS), (5, 15), (10, logging.DEBUG))
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def python_level(debug_level: int) -> int:
@@ -25,16 +29,34 @@ def python_level(debug_level: int) -> int:
 
 
 def set_up(debug_level: int, path: Optional[str]) -> None:
-    """Log to a file, or to standard error when there is none."""
+    """To the journal where standard error leads there, or where there is no standard error
+    and a journal runs; else to standard error (`path` None) or to the file."""
     logging.addLevelName(NOTICE, "NOTICE")
-    handler = logging.StreamHandler(sys.stderr) if path is None else logging.FileHandler(path)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(python_level(debug_level))
+    handler = _handler(path)
+    handler.setFormatter(logging.Formatter(_FORMAT))
+    logging.getLogger().handlers = [handler]
+    set_level(debug_level)
 
 
-def first_level(log_level: str) -> int:
-    """The general level in smb.conf's `log level`, which may go on with classes."""
-    word = (log_level.split() or ["0"])[0].rpartition(":")[2].partition("@")[0]
-    return int(word) if word.isdecimal() else 0
+def set_level(debug_level: int) -> None:
+    logging.getLogger().setLevel(python_level(debug_level))
+
+
+def first_level(levels: str) -> Optional[int]:
+    """The general level in smb.conf's `log level`, or in what `smbcontrol debug` sends:
+    both may go on with classes. None when it does not begin with a level."""
+    word = (levels.split() or ["0"])[0].rpartition(":")[2].partition("@")[0]
+    return int(word) if word.isdecimal() else None
+
+
+def _handler(path: Optional[str]) -> logging.Handler:
+    if path is None:
+        journal = os.environ.get("JOURNAL_STREAM", "") == _identity(sys.stderr.fileno())
+        return JournalHandler() if journal else logging.StreamHandler(sys.stderr)
+    return JournalHandler() if os.path.exists(SOCKET) else logging.FileHandler(path)
+
+
+def _identity(file: int) -> str:
+    """How systemd names a stream of the journal."""
+    found = os.fstat(file)
+    return f"{found.st_dev}:{found.st_ino}"

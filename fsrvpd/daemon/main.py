@@ -10,10 +10,13 @@ import signal
 import sys
 from typing import Optional, Sequence
 
-from fsrvpd import __version__, core, options
+from fsrvpd import __version__, core
 from fsrvpd.command_line import add_samba_arguments
+from fsrvpd.configuration import read_configuration
 from fsrvpd.daemon import logs
+from fsrvpd.daemon.administration import LogLevel, tell_complaints
 from fsrvpd.daemon.daemon import Daemon
+from fsrvpd.daemon.events import report
 from fsrvpd.daemon.parts import Parts
 from fsrvpd.daemon.process import go_to_background, notify
 from fsrvpd.errors import FsrvpdError
@@ -53,43 +56,34 @@ def parse_arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
 
 def run(arguments: argparse.Namespace, parts: Parts) -> None:
     """Run until a signal says otherwise. Raises: FsrvpdError when it cannot begin."""
+    level = LogLevel(arguments.debuglevel)
     with contextlib.closing(parts.registry(arguments)) as registry:
-        configuration = registry.configuration()
-        options.read(options.parametric(configuration.options), configuration.netbios_name)
+        samba = read_configuration(registry).samba
     if not arguments.foreground:
         go_to_background()  # before there are threads, children or locks
-    set_up_log(arguments, configuration)
+    logs.set_up(level.of(samba), None if arguments.foreground else log_file(samba))
     with contextlib.closing(parts.registry(arguments)) as registry:
-        serve(registry, parts)
+        serve(registry, level, parts)
 
 
-def set_up_log(arguments: argparse.Namespace, configuration: SambaConfiguration) -> None:
-    """As Samba's daemons: -d over `log level`, `log.fsrvpd` beside `log file`."""
-    level = arguments.debuglevel
-    if level is None:
-        level = logs.first_level(configuration.log_level)
-    path = None
-    if not arguments.foreground:
-        path = os.path.join(os.path.dirname(configuration.log_file), LOG_FILE)
-    logs.set_up(level, path)
+def log_file(samba: SambaConfiguration) -> str:
+    """As Samba's daemons: `log.fsrvpd` beside `log file`."""
+    return os.path.join(os.path.dirname(samba.log_file), LOG_FILE)
 
 
-def serve(registry: Registry, parts: Parts) -> None:
-    configuration = registry.configuration()
-    settings = options.read(options.parametric(configuration.options), configuration.netbios_name)
-    for complaint in options.unknown(options.parametric(configuration.options)):
-        log.error("smb.conf: %s", complaint)
-    daemon = Daemon(registry, configuration, settings, parts)
+def serve(registry: Registry, level: LogLevel, parts: Parts) -> None:
+    configuration = read_configuration(registry)
+    tell_complaints(configuration.complaints)
+    daemon = Daemon(registry, configuration, level, parts)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: daemon.loop.stop())
-    log.log(
-        logs.NOTICE,
-        "event=started fsrvpd %s (%s) beside Samba %s, dialect %s, pipe %s",
-        __version__,
-        core.describe(),
-        configuration.samba_version,
-        settings.agent.dialect.name,
-        daemon.server.path,
+    signal.signal(signal.SIGHUP, lambda *_: daemon.loop.ring(daemon.administration.reload))
+    report(
+        log,
+        "started",
+        f"fsrvpd {__version__} ({core.describe()}) beside Samba"
+        f" {configuration.samba.samba_version}, dialect"
+        f" {configuration.settings.agent.dialect.name}, pipe {daemon.server.path}",
     )
     notify("READY=1")
     try:
@@ -97,4 +91,4 @@ def serve(registry: Registry, parts: Parts) -> None:
     finally:
         notify("STOPPING=1")
         daemon.close()
-        log.log(logs.NOTICE, "event=ended")
+        report(log, "ended")

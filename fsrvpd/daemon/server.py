@@ -14,10 +14,11 @@ from fsrvpd.core.messages import (
     IsPathSupported,
     Request,
 )
+from fsrvpd.daemon import trace
 from fsrvpd.daemon.connection import PipeConnection
 from fsrvpd.daemon.doorkeeper import Doorkeeper
+from fsrvpd.daemon.events import report
 from fsrvpd.daemon.logins import Answer, Logins
-from fsrvpd.daemon.logs import NOTICE
 from fsrvpd.daemon.loop import READABLE, Loop
 from fsrvpd.daemon.service import Pending, Service
 from fsrvpd.daemon.shares import ShareFinder
@@ -75,6 +76,9 @@ class PipeServer:
 
     def take(self, pending: Pending, request: Request) -> None:
         peer = pending.peer
+        pending = pending._replace(request=request)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("request of %s: %s", peer.caller.address, trace.decoded(request))
         place = None
         if isinstance(request, (IsPathSupported, IsPathShadowCopied, AddToShadowCopySet)):
             place = self._finder.place(request.share_name)
@@ -131,11 +135,12 @@ class PipeServer:
     def _look(self, events: int) -> None:
         """Somebody touched the directory of the pipe: most likely samba-dcerpcd."""
         while self._watch.stolen():
-            log.error(
-                "%s was taken by another program, most likely Samba's own rpcd_fsrvp"
-                " (samba-dcerpcd started it); taking it back. Run `fsrvpctl setup` to move"
-                " rpcd_fsrvp out of the way for good",
-                self._listener.path,
+            report(
+                log,
+                "pipe-stolen",
+                f"{self._listener.path} was taken by another program, most likely Samba's own"
+                " rpcd_fsrvp (samba-dcerpcd started it); taking it back. Run `fsrvpctl setup`"
+                " to move rpcd_fsrvp out of the way for good",
             )
             if not self._retake():
                 return
@@ -151,5 +156,5 @@ class PipeServer:
         finally:
             self._loop.add(self._listener.fileno(), READABLE, self._accept)
         self.retaken += 1
-        log.log(NOTICE, "event=pipe-retaken %s is ours again", self._listener.path)
+        report(log, "pipe-retaken", f"{self._listener.path} is ours again")
         return True

@@ -12,14 +12,16 @@ import time
 from collections import Counter
 from typing import Any, Callable, NamedTuple, Optional, Protocol
 
-from fsrvpd.core.messages import Guid, Opnum, Response, format_guid, refusal
-from fsrvpd.daemon.logs import CALLS, NOTICE
+from fsrvpd.core.messages import Guid, Opnum, Request, Response, format_guid, refusal
+from fsrvpd.daemon import trace
+from fsrvpd.daemon.events import Field, is_wanted, report
 from fsrvpd.errors import StoreError
 from fsrvpd.protocol.actions import Action, Answer, Event, Failed, Forget, Job, Outcome, Run, Save
 from fsrvpd.protocol.agent import Agent
-from fsrvpd.protocol.hresult import HResult, describe
+from fsrvpd.protocol.hresult import HResult, describe, name_of
 from fsrvpd.protocol.machine import Call
 from fsrvpd.protocol.ports import Caller, StateStore
+from fsrvpd.protocol.settings import AgentSettings
 
 log = logging.getLogger("fsrvpd.agent")
 
@@ -33,12 +35,18 @@ class Peer(Protocol):
 
 
 class Pending(NamedTuple):
-    """A call under way: whose it is, what its peer knows it by, and since when."""
+    """A call under way: whose it is, what its peer knows it by, and since when. `request`
+    is None while it has not been decoded."""
 
     peer: Peer
     reference: Any
     opnum: Opnum
     began: float
+    request: Optional[Request] = None
+
+
+def _look_away(opnum: Opnum, seconds: float) -> None:
+    """Nobody measures."""
 
 
 class Service:
@@ -46,12 +54,30 @@ class Service:
 
     def __init__(self, agent: Agent, store: StateStore, submit: Callable[[Job], None]) -> None:
         self.agent = agent
-        self.calls: Counter[str] = Counter()  # answered, by method
-        self.failures: Counter[str] = Counter()  # answered with an error, by its name
+        self.results: Counter[tuple[str, int]] = Counter()  # answers, by method and result
+        self.events: Counter[str] = Counter()  # of the agent, by name
+        self.observe: Callable[[Opnum, float], None] = _look_away  # seconds until the answer
         self._store = store
         self._submit = submit
         self._actions: list[Action] = []
         self._due: Optional[float] = None  # when the agent wants to be ticked
+
+    @property
+    def calls(self) -> Counter[str]:
+        """How many calls were answered, by method."""
+        found: Counter[str] = Counter()
+        for (method, _), number in self.results.items():
+            found[method] += number
+        return found
+
+    @property
+    def failures(self) -> Counter[str]:
+        """How many of them with an error, by its name."""
+        found: Counter[str] = Counter()
+        for (_, result), number in self.results.items():
+            if result:
+                found[describe(result)] += number
+        return found
 
     def call(self, call: Call) -> None:
         self._actions += self.agent.call(call, time.monotonic())
@@ -59,6 +85,10 @@ class Service:
     def refuse(self, pending: Pending, result: int, reason: str) -> None:
         """Answer a call that does not reach the agent."""
         self._actions.append(Answer(pending, refusal(pending.opnum, result), reason))
+
+    def configure(self, settings: AgentSettings) -> None:
+        """Let other settings be in force from now on."""
+        self.agent.configure(settings)
 
     def finished(self, job: Job, outcome: Outcome) -> None:
         self._actions += self.agent.finished(job, outcome, time.monotonic())
@@ -101,7 +131,7 @@ class Service:
         try:
             self._store.apply(changes)
         except StoreError as error:
-            log.error("state not written, calls are refused: %s", error)
+            report(log, "state-not-written", f"calls are refused: {error}")
             return error
         return None
 
@@ -113,8 +143,8 @@ class Service:
                 self.finished(action.job, Failed(HResult.E_UNEXPECTED, str(failure)))
         elif isinstance(action, Event):
             key = action.shadow_copy_set_id
-            set_id = format_guid(key) if key else "-"
-            log.log(NOTICE, "event=%s set=%s %s", action.name, set_id, action.text)
+            report(log, action.name, action.text, set=format_guid(key) if key else "-")
+            self.events[action.name] += 1
 
     def _answer(self, answer: Answer, failure: Optional[StoreError]) -> None:
         pending: Pending = answer.ticket
@@ -123,24 +153,28 @@ class Service:
             response = refusal(pending.opnum, HResult.E_UNEXPECTED)
             reason = str(failure)
         pending.peer.answer(pending.reference, response)
-        self.calls[pending.opnum.name] += 1
-        if response.result:
-            self.failures[describe(response.result)] += 1
-        self._log_call(pending, response.result, reason)
+        self.results[pending.opnum.name, response.result] += 1
+        seconds = time.monotonic() - pending.began
+        self.observe(pending.opnum, seconds)
+        self._log_call(pending, response, reason, seconds)
 
-    def _log_call(self, pending: Pending, result: int, reason: str) -> None:
-        level = NOTICE if result else CALLS
-        if not log.isEnabledFor(level):
+    def _log_call(self, pending: Pending, response: Response, reason: str, seconds: float) -> None:
+        event = "call-refused" if response.result else "call"
+        if not is_wanted(log, event):
             return
         caller = pending.peer.caller
-        log.log(
-            level,
-            "call opnum=%d method=%s result=%s client=%s account=%r ms=%.1f%s",
-            pending.opnum,
-            pending.opnum.name,
-            f"{result:#010x}",
-            caller.address,
-            caller.account,
-            (time.monotonic() - pending.began) * 1000,
-            f" reason={reason!r}" if reason else "",
-        )
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("response to %s: %s", caller.address, trace.decoded(response))
+        fields: dict[str, Field] = {
+            "opnum": int(pending.opnum),
+            "method": pending.opnum.name,
+            "result": name_of(response.result),
+            "client": caller.address,
+            "account": caller.account,
+            "sid": caller.user_sid or "-",
+            "ms": seconds * 1000,
+            **trace.ids(pending.request),
+        }
+        if reason:
+            fields["reason"] = reason
+        report(log, event, "", **fields)

@@ -23,9 +23,17 @@ class ShareFinder:
     def __init__(
         self, registry: ShareRegistry, volumes: Volumes, names: Iterable[str], realm: str
     ) -> None:
-        self.own_names = own_names(names, realm)
+        self._configured = own_names(names, realm)
+        self.own_names = set(self._configured)
         self._registry = registry
         self._volumes = volumes
+
+    def rename(self, names: Iterable[str], realm: str) -> None:
+        """Answer to other names; addresses at which clients came in stay ours."""
+        configured = own_names(names, realm)
+        self.own_names -= self._configured - configured
+        self.own_names |= configured
+        self._configured = configured
 
     def is_called(self, address: str) -> None:
         """A client reached this server by this address, so it is one of its own."""

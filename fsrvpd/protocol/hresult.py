@@ -37,3 +37,11 @@ def describe(result: int) -> str:
         return f"{HResult(result).name} ({result:#010x})"
     except ValueError:
         return f"{result:#010x}"
+
+
+def name_of(result: int) -> str:
+    """One word: its name, or its number where it has none here."""
+    try:
+        return HResult(result).name
+    except ValueError:
+        return f"{result:#010x}"

@@ -144,6 +144,12 @@ class Machine(ABC):
         """How many sets have a job under way."""
         return len(self._work)
 
+    def configure(self, settings: AgentSettings) -> None:
+        """Go on with other settings, on the same boot of the server. Timers that run are
+        left as they are."""
+        self.settings = settings._replace(boot_id=self.settings.boot_id)
+        self._turns.configure(settings.parallel_sets, settings.sequence_timeout)
+
     # What the methods build on.
 
     @abstractmethod

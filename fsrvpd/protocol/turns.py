@@ -32,9 +32,14 @@ class Turns:
     """The turns that are under way."""
 
     def __init__(self, parallel: bool, sequence_timeout: Optional[int]) -> None:
-        self._parallel = parallel
+        self._parallel = self._wanted_parallel = parallel
         self._sequence_timeout = sequence_timeout
         self._turns: dict[str, Turn] = {}
+
+    def configure(self, parallel: bool, sequence_timeout: Optional[int]) -> None:
+        """Another `parallel` is heeded once no turn is under way: none may lose its own."""
+        self._wanted_parallel = parallel
+        self._sequence_timeout = sequence_timeout
 
     def _key(self, client_address: str) -> str:
         return client_address if self._parallel else THE_SERVERS
@@ -44,6 +49,8 @@ class Turns:
         return self._turns.get(self._key(client_address))
 
     def begin(self, turn: Turn) -> None:
+        if not self._turns:
+            self._parallel = self._wanted_parallel
         self._turns[self._key(turn.client_address)] = turn
 
     def end(self, turn: Turn) -> None:

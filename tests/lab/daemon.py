@@ -24,7 +24,7 @@ from tests.lab.samba import Samba
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 CALL = re.compile(
-    r"\bcall opnum=(?P<opnum>\d+) method=(?P<method>\w+) result=(?P<result>\w+)"
+    r"\bevent=call(?:-refused)? opnum=(?P<opnum>\d+) method=(?P<method>\w+) result=(?P<result>\w+)"
     r" client=(?P<client>\S+)"
 )
 
@@ -95,9 +95,16 @@ class FsrvpdProcess:
         self, message: str, *parameters: str, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """`fsrvpctl fsrvpd MESSAGE PARAMETER…`"""
-        argv: list[Argument] = [SCRIPTS / "fsrvpctl", "-s", self.samba.conf]
-        argv += ["fsrvpd", message, *parameters]
-        done = self.lab.run(argv, check=False)
+        return self.command("fsrvpd", message, *parameters, check=check)
+
+    @property
+    def fsrvpctl(self) -> list[Argument]:
+        """How to call it on this configuration."""
+        return [SCRIPTS / "fsrvpctl", "-s", self.samba.conf]
+
+    def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`fsrvpctl WORDS…`"""
+        done = self.lab.run([*self.fsrvpctl, *words], check=False)
         if check and done.returncode != 0:
             raise CommandFailed(done, f"--- end of {self.log}\n{self.tail()}\n")
         return done

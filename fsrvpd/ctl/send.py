@@ -1,0 +1,43 @@
+"""`fsrvpctl fsrvpd MESSAGE [PARAMETER…]`: ask the running daemon and print its answer."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from fsrvpd.command_line import control_socket, samba_parameter
+from fsrvpd.ctl import show
+from fsrvpd.ctl.client import PATIENCE, ask
+from fsrvpd.ctl.messages import BY_NAME
+from fsrvpd.errors import FsrvpdError
+
+EXIT_UNSUPPORTED = 1
+
+
+def socket_path(arguments: argparse.Namespace) -> str:
+    """Where the daemon of this configuration listens. Raises: FsrvpdError."""
+    return control_socket(samba_parameter(arguments, "state directory"))
+
+
+def send(arguments: argparse.Namespace) -> int:
+    message = BY_NAME[arguments.message]
+    parameters = list(arguments.parameters)
+    if arguments.dry_run:
+        if not message.deletes:
+            raise FsrvpdError(f"{message.name} deletes nothing; it has no --dry-run")
+        parameters.append("--dry-run")
+
+    def tell(event: Any) -> None:
+        if message.endless:
+            print(json.dumps(event) if arguments.json else show.event(event), flush=True)
+        elif not arguments.json:
+            print(f"… {show.progress(event)}", file=sys.stderr, flush=True)
+
+    patience = None if message.endless else PATIENCE
+    answer = ask(socket_path(arguments), message.name, parameters, tell, patience)
+    print(json.dumps(answer, indent=2) if arguments.json else message.show(answer))
+    if message.name == "check-path" and not answer["supported"]:
+        return EXIT_UNSUPPORTED
+    return 0
