@@ -75,8 +75,11 @@ class Volumes:
         for the log; StorageError when the disk does not answer.
         """
         known = self._known.get(_key(share))
-        if known is not None and _definition(share) is None and self._holds(known, share):
-            return known.place._replace(share=share)
+        if known is not None and self._holds(known, share):
+            if known.place.share is share:
+                return known.place  # whoever knows the shares hands one out until it changes
+            if _definition(share) is None:
+                return known.place._replace(share=share)
         verdict = self.explain(share)
         if verdict.place is None:
             raise PeerError(verdict.result, f"share {share.name}: {verdict.reason}")

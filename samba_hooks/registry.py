@@ -32,7 +32,7 @@ logger = logging.getLogger("samba_hooks.registry")
 
 DEFAULT_TIMEOUT = 30.0
 _FAREWELL = 5.0
-_MOST_KEPT = 4096
+_MOST_KEPT = 16_384
 
 
 class LibraryMissing(RegistryError):

@@ -100,9 +100,9 @@ def children(directory: int) -> Iterator[Child]:
     first = ffi.new("uint64_t *", 0)
     ids = ffi.new("uint64_t[]", lib.FSRVP_CHILDREN_MAX)
     inodes = ffi.new("uint64_t[]", lib.FSRVP_CHILDREN_MAX)
-    path = ffi.new("char[]", lib.FSRVP_CHILD_PATH_SIZE)
     while True:
         count = check(lib.fsrvp_btrfs_children(directory, first, ids, inodes), directory)
+        path = ffi.new("char[]", lib.FSRVP_CHILD_PATH_SIZE) if count else ffi.NULL
         for child, inode in zip(ffi.unpack(ids, count), ffi.unpack(inodes, count)):
             returned = lib.fsrvp_btrfs_child_path(directory, child, inode, path, len(path))
             if returned in (-errno.EACCES, -errno.ENOENT):

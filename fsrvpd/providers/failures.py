@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
-from typing import Iterator
+from types import TracebackType
+from typing import Optional, Type
 
 from fsrvpd.errors import StorageError
 
 
-@contextmanager
-def reported(doing: str, path: str) -> Iterator[None]:
-    """Raises: StorageError for an OSError inside, naming `path` and what was being done."""
-    try:
-        yield
-    except OSError as error:
-        number = error.errno or 0
-        where = f" ({os.fsdecode(error.filename)})" if error.filename else ""
-        cause = f"cannot {doing}: {os.strerror(number) if number else error}{where}"
-        raise StorageError(path, cause, error_number=number) from error
+class reported:
+    """Raises: StorageError for an OSError inside, naming `path` and what was being done.
+
+    A class, because each IsPathSupported comes by here, and a generator costs four times that.
+    """
+
+    def __init__(self, doing: str, path: str) -> None:
+        self._doing, self._path = doing, path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        if isinstance(error, OSError):
+            number = error.errno or 0
+            where = f" ({os.fsdecode(error.filename)})" if error.filename else ""
+            cause = f"cannot {self._doing}: {os.strerror(number) if number else error}{where}"
+            raise StorageError(self._path, cause, error_number=number) from error

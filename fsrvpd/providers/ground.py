@@ -21,15 +21,19 @@ from fsrvpd.providers.mark import Mark, SnapshotName, parse_name
 _WALK = home.DIRECTORY | os.O_NOATIME
 
 
-@contextmanager
-def directory(path: str) -> Iterator[int]:
+class directory:
     """An open directory. Raises: StorageError."""
-    with reported("open the directory", path):
-        fd = os.open(path, home.DIRECTORY)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> int:
+        with reported("open the directory", self._path):
+            self._fd = os.open(self._path, home.DIRECTORY)
+        return self._fd
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
 
 
 def open_below(directory: int, path: str) -> int:
