@@ -45,6 +45,12 @@ class Worker:
             except protocol.Closed:
                 return
 
+    def is_wanted(self) -> bool:
+        """Whether the daemon is there, or at least has not hung up."""
+        poll = select.poll()
+        poll.register(self._connection.fileno(), select.POLLRDHUP)
+        return not poll.poll(0)
+
     def _wait(self) -> None:
         self._readable = False
         while not self._readable:
@@ -105,7 +111,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     worker = Worker(connection, library, SambaLog(library))
     overrides = [tuple(option.split("=", 1)) for option in arguments.option]
     try:
-        verbs = Verbs(library, worker.events, arguments.configfile, overrides)
+        verbs = Verbs(library, worker.events, arguments.configfile, overrides, worker.is_wanted)
     except RegistryError as error:
         refuse(connection, {"error": str(error), "log": worker.log.take()})
         return 1

@@ -8,7 +8,7 @@ its descriptor is never open to anybody.
 from __future__ import annotations
 
 import contextlib
-from typing import Iterator, Sequence
+from typing import Callable, Iterable, Iterator, Sequence
 
 from fsrvpd.errors import RegistryError
 from fsrvpd.protocol.ports import ShadowShare
@@ -23,7 +23,15 @@ from samba_hooks.worker.messages import Smbd
 class ShadowShares:
     """One connection to the registry. Every method may raise RegistryError."""
 
-    def __init__(self, library: Library, definitions: Definitions, events: Events) -> None:
+    def __init__(
+        self,
+        library: Library,
+        definitions: Definitions,
+        events: Events,
+        is_wanted: Callable[[], bool],
+    ) -> None:
+        """`is_wanted` says whether the daemon that asks is still there."""
+        self._is_wanted = is_wanted
         self._library = library
         self._definitions = definitions
         self._smbd = Smbd(library, definitions, events)
@@ -48,7 +56,9 @@ class ShadowShares:
                     self._create(share, parameters)
                     self._library.copy_descriptor(share.base, share.name)
         except RegistryError:
-            self._delete_descriptors([share.name for share in shares])
+            # Those of shares that were there before, ours or not, belong to them.
+            names = [share.name for share in shares]
+            self._delete_descriptors(name for name in names if not self._registry.exists(name))
             raise
 
     def seal(self, names: Sequence[str]) -> None:
@@ -67,12 +77,12 @@ class ShadowShares:
 
     def unexpose(self, names: Sequence[str]) -> None:
         """Shares, descriptors and open connections. What is gone already is no error."""
-        present = [name for name in names if self._is_ours(name)]
-        if present:
-            with self._transaction():
-                for name in present:
-                    self._registry.delete(name)
-                    self._definitions.forget(name)
+        with self._transaction():
+            # Inside, so that a worker of an earlier daemon has either done its part or will
+            # not do it any more.
+            for name in [name for name in names if self._is_ours(name)]:
+                self._registry.delete(name)
+                self._definitions.forget(name)
         self._delete_descriptors(names)
         # smbd forgets only shares that are not in use; the second time is for who came
         # back before it did.
@@ -94,7 +104,12 @@ class ShadowShares:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
+        """To begin may mean to wait for others; the daemon may have died meanwhile, and
+        another one may be undoing what it had wanted: then this process ends."""
         self._registry.begin()
+        if not self._is_wanted():
+            self._registry.cancel()
+            raise SystemExit("the daemon that asked for it has gone")
         before = self._registry.sequence()
         try:
             yield
@@ -125,7 +140,7 @@ class ShadowShares:
         self._registry.create(share.name, parameters)
         self._definitions.forget(share.name)
 
-    def _delete_descriptors(self, names: Sequence[str]) -> None:
+    def _delete_descriptors(self, names: Iterable[str]) -> None:
         for name in names:
             self._library.delete_descriptor(name)
 

@@ -24,6 +24,7 @@ class Verbs:
         events: Events,
         config_file: Optional[str],
         overrides: Sequence[tuple[str, str]],
+        is_wanted: Callable[[], bool],
     ) -> None:
         self._library = library
         for name, value in (*overrides, HALF_THE_SYNCS):
@@ -31,6 +32,7 @@ class Verbs:
         self._definitions = Definitions(library, config_file)
         self._definitions.refresh()
         self._events = events
+        self._is_wanted = is_wanted
         self._shadows: Optional[ShadowShares] = None
         self._verbs: Mapping[str, Callable[..., Any]] = {
             "configuration": self._configuration,
@@ -55,7 +57,9 @@ class Verbs:
         reads the configuration needs neither."""
         if self._shadows is None:
             self._events.join_bus()
-            self._shadows = ShadowShares(self._library, self._definitions, self._events)
+            self._shadows = ShadowShares(
+                self._library, self._definitions, self._events, self._is_wanted
+            )
         return self._shadows
 
     def _configuration(self) -> Mapping[str, Any]:

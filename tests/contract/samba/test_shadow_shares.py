@@ -73,6 +73,23 @@ def test_exposed_share_is_read_with_the_copys_content(site: Site) -> None:
     assert share.read_only
 
 
+def test_an_exposure_that_fails_takes_no_other_shares_descriptor(site: Site) -> None:
+    """Neither that of a share of the same name which is not ours, nor that of one which
+    was exposed before: without it, a share is open to everybody."""
+    ours, foreign = site.shadow("data", 31), site.shadow("data", 32)
+    site.samba.sharesec("data", "-a", EVERYBODY_READS)
+    site.registry.expose([ours])
+    site.registry_share(foreign.name)
+    site.samba.sharesec(foreign.name, "-a", EVERYBODY_READS)
+    with pytest.raises(RegistryError, match="is not this shadow copy|no shadow copy of ours"):
+        site.registry.expose([ours, foreign])
+    for share in (ours, foreign):
+        assert "READ" in site.samba.sharesec(share.name, "-v").stdout
+    site.samba.net("conf", "delshare", foreign.name)
+    site.samba.sharesec(foreign.name, "-D", check=False)
+    site.samba.sharesec("data", "-D")
+
+
 def test_a_session_that_stands_already_finds_it_without_being_told(site: Site) -> None:
     """Why expose sends no message: a reload in every smbd of a busy server is dear."""
     shadow = site.shadow("data")

@@ -17,6 +17,7 @@ HOLD_LOCK = """
 import fcntl, sys, time
 with open(sys.argv[1], "r+b") as database:
     fcntl.lockf(database, fcntl.LOCK_EX)
+    open(sys.argv[1] + ".held", "w").close()
     time.sleep(600)
 """
 DELAYS = [number * 0.0004 for number in range(25)]  # s; an expose of three takes about 5 ms
@@ -93,8 +94,25 @@ def test_even_a_stuck_worker_ends_with_the_daemon(site: Site) -> None:
     holder.kill()
 
 
-def waits_for_a_lock(registry: RemoteRegistry, site: Site) -> bool:
-    registry.call_later("expose", [site.shadow("data", 99)])
+def test_a_worker_whose_daemon_died_changes_nothing_any_more(site: Site) -> None:
+    """Another daemon may be undoing what it was asked for while it waited for the lock."""
+    registry = site.new_registry("orphaning")
+    registry.configuration()
+    worker = registry.worker()
+    database = site.samba.place("state directory") / "registry.tdb"
+    held = database.with_name("registry.tdb.held")
+    held.unlink(missing_ok=True)
+    holder = site.lab.popen([sys.executable, "-c", HOLD_LOCK, database])
+    wait_until("the lock is held", held.exists)
+    wait_until("the worker waits for it", lambda: waits_for_a_lock(registry, site, 98))
+    registry.process.kill()
+    holder.kill()
+    wait_until("the worker is gone", lambda: not alive(site, worker))
+    assert site.shadow("data", 98).name not in site.registry_names()
+
+
+def waits_for_a_lock(registry: RemoteRegistry, site: Site, number: int = 99) -> bool:
+    registry.call_later("expose", [site.shadow("data", number)])
     return bool(registry.worker_waits_for_lock())
 
 
