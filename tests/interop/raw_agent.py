@@ -77,8 +77,15 @@ class RawAgent:
 
     _domain = ""  # of whom the user is one
 
-    def __init__(self, site: Place, user: str = "root", password: str = "Lab-pass-0") -> None:
-        self._address = site.samba.address
+    def __init__(
+        self,
+        site: Place,
+        user: str = "root",
+        password: str = "Lab-pass-0",
+        *,
+        address: str = "",
+    ) -> None:
+        self._address = address or site.samba.address
         self._thread: ThreadPoolExecutor = site.lab.network()
         self._connection: Any = self._there(lambda: self._log_in(user, password))
         self._pipe: Any = self._there(self._bind)
