@@ -107,6 +107,10 @@ class Provider(Protocol):
     the snapshot's image of `volume_root` and what follows it in the share's directory. Then
     other shares of the volume can be mapped to it."""
 
+    auto_recovery: bool
+    """A snapshot can be made writable, and sealed later. Without that, `prepare` and
+    `plan` refuse a writable one, and say what else could be done."""
+
     def supports(self, path: str) -> Optional[str]:
         """None when snapshots of the directory can be taken, else the reason why not."""
 

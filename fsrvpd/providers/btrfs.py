@@ -37,6 +37,7 @@ class Btrfs:
 
     name = "btrfs"
     whole_volume = True
+    auto_recovery = True
 
     def __init__(self, mounts: LiveMounts) -> None:
         self._mounts = mounts
@@ -89,7 +90,7 @@ class Btrfs:
         place, name = request.place, str(ground.parsed(planned))
         with ground.opened(place.volume_root, place.volume_name, _name) as root:
             our = self._home(request, root)
-            with our, ground.recorded(our, planned, request):
+            with our, ground.recorded(our, planned, ground.mark_of(request)):
                 btrfs.create_snapshot(root, our.fd, name, read_only=not request.writable)
                 _look_into(our.fd, name, ground.below(place))
 

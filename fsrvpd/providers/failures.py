@@ -29,6 +29,11 @@ class reported:
     ) -> None:
         if isinstance(error, OSError):
             number = error.errno or 0
-            where = f" ({os.fsdecode(error.filename)})" if error.filename else ""
+            where = f" ({os.fsdecode(error.filename)})" if _is_path(error.filename) else ""
             cause = f"cannot {self._doing}: {os.strerror(number) if number else error}{where}"
             raise StorageError(self._path, cause, error_number=number) from error
+
+
+def _is_path(name: object) -> bool:
+    """Where a descriptor was given, Python calls that the name of the file."""
+    return isinstance(name, (str, bytes)) and bool(name)

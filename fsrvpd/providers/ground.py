@@ -79,7 +79,7 @@ def _nothing() -> None:
 
 @contextmanager
 def recorded(
-    our: Home, planned: Snapshot, request: SnapshotRequest, undo: Callable[[], None] = _nothing
+    our: Home, planned: Snapshot, mark: Mark, undo: Callable[[], None] = _nothing
 ) -> Iterator[None]:
     """The mark put down, for the time in which the snapshot is taken.
 
@@ -87,7 +87,7 @@ def recorded(
     that what is left is known to be ours.
     """
     label = parsed(planned).label
-    our.put_mark(label, mark_of(request))
+    our.put_mark(label, mark)
     try:
         with reported("take the snapshot", planned.root):
             yield

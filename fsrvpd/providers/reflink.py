@@ -44,6 +44,7 @@ class Reflink:
 
     name = "reflink"
     whole_volume = False
+    auto_recovery = True
 
     def __init__(self, mounts: LiveMounts) -> None:
         self._mounts = mounts
@@ -101,7 +102,7 @@ class Reflink:
             def undo() -> None:
                 copies.delete(our, _key(place), name)
 
-            with our, ground.recorded(our, planned, request, undo):
+            with our, ground.recorded(our, planned, ground.mark_of(request), undo):
                 copies.make(root, ground.below(place), our, _key(place), name)
 
     def seal(self, snapshot: Snapshot) -> None:

@@ -8,6 +8,7 @@ from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.errors import StorageError
 from fsrvpd.protocol.ports import Provider, Share
 from fsrvpd.providers.btrfs import Btrfs
+from fsrvpd.providers.cephfs import CephFs
 from fsrvpd.providers.options import ANY, forced_provider
 from fsrvpd.providers.reflink import Reflink
 
@@ -53,5 +54,5 @@ class Selection:
 
 
 def standard(mounts: LiveMounts) -> Selection:
-    """btrfs before reflink: where both could serve, a snapshot is better than a clone."""
-    return Selection([Btrfs(mounts), Reflink(mounts)])
+    """reflink last: where another could serve too, a snapshot is better than a clone."""
+    return Selection([Btrfs(mounts), CephFs(mounts), Reflink(mounts)])

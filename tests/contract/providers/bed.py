@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from pathlib import Path
@@ -15,6 +16,7 @@ from fsrvpd.protocol.ports import (
     Snapshot,
     SnapshotRequest,
 )
+from tests.contract.providers.private_mounts import run, unmount
 
 SHARE = "Übersicht 2026"
 DEEP = "Abteilung ß/Bücher und Karten/Ünï cödé"
@@ -26,6 +28,8 @@ def new_id() -> str:
 
 class Bed:
     """`directory` is the share: deep inside the volume, with letters beyond ASCII."""
+
+    reserved = ".fsrvpd"  # by what a path inside a snapshot is known
 
     def __init__(self, new_provider: Callable[[], Provider], volume: Path) -> None:
         self.new_provider = new_provider  # as after a restart of the daemon
@@ -70,6 +74,33 @@ class Bed:
         standing |= set((home / ".marks").glob("*"))
         standing |= {path for share in home.glob("*") if ours(share) for path in share.iterdir()}
         return sorted(str(path.relative_to(home)) for path in standing)
+
+    def interrupt(self, snapshot: Snapshot) -> None:
+        """As if the power had failed between its mark and the snapshot itself."""
+        os.rename(snapshot.root, self.volume / "away")
+
+    def forge(self, snapshot: Snapshot) -> Snapshot:
+        """Make what looks like a snapshot of ours but was made by somebody else."""
+        forged = snapshot.root.replace(Path(snapshot.root).name[6:44], new_id())
+        os.mkdir(forged)
+        return snapshot._replace(root=forged)
+
+    def cut_power(self) -> None:
+        """The volume becomes what is on its disk now, with nothing synced by anybody."""
+        image, twin = self.volume.with_suffix(".img"), self.volume.with_name("twin.img")
+        run("cp", "--sparse=always", image, twin)
+        unmount(self.volume)
+        run("mount", "-o", "loop", twin, self.volume)
+
+    def hide(self) -> None:
+        """Take the volume away, as if its disks were not there."""
+        run("mount", "-t", "tmpfs", "tmpfs", self.volume)
+
+    def unhide(self) -> None:
+        unmount(self.volume)
+
+    def make_read_only(self) -> None:
+        run("mount", "-o", "remount,ro", self.volume)
 
 
 def ours(directory: Path) -> bool:

@@ -1,21 +1,34 @@
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
-from typing import Callable, Dict, Iterator
+from typing import Callable, Dict, Iterator, List, Sequence
 
 import pytest
 
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.protocol.ports import Provider
 from fsrvpd.providers.btrfs import Btrfs
+from fsrvpd.providers.cephfs import CephFs
 from fsrvpd.providers.reflink import Reflink
 from tests.contract.providers import private_mounts
 from tests.contract.providers.bed import Bed
+from tests.contract.providers.ceph_bed import CephBed
+from tests.platform import ceph
+from tests.platform.ceph import Cluster
 
 MakeVolume = Callable[..., Path]
 MakeBed = Callable[..., Bed]
 PROVIDERS: Dict[str, Callable[[LiveMounts], Provider]] = {"btrfs": Btrfs, "reflink": Reflink}
-KINDS = {"btrfs": "btrfs", "reflink": "xfs"}
+# Everywhere there are btrfs and XFS. Others need what tests/platform prepares, and says.
+BEDS = os.environ.get("FSRVPD_TEST_BEDS", "btrfs,reflink").split(",")
+HOMES = ["btrfs", "reflink", "cephfs"]
+
+
+def chosen(beds: Sequence[str]) -> List[str]:
+    """Those of the beds that this run is to use."""
+    return [bed for bed in beds if bed in BEDS]
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +69,33 @@ def make_bed(mounts: LiveMounts, make_volume: MakeVolume) -> MakeBed:
     return make
 
 
-@pytest.fixture(params=sorted(KINDS))
-def bed(request: pytest.FixtureRequest, make_bed: MakeBed) -> Bed:
-    return make_bed(request.param, KINDS[request.param])
+@pytest.fixture
+def btrfs_bed(make_bed: MakeBed) -> Bed:
+    return make_bed("btrfs", "btrfs")
+
+
+@pytest.fixture
+def reflink_bed(make_bed: MakeBed) -> Bed:
+    return make_bed("reflink", "xfs")
+
+
+@pytest.fixture(scope="session")
+def cluster(_private_mounts: None) -> Iterator[Cluster]:
+    with tempfile.TemporaryDirectory() as directory:
+        cluster = Cluster(ceph.programs(), Path(directory))
+        cluster.start()
+        yield cluster
+        cluster.close()
+
+
+@pytest.fixture
+def cephfs_bed(cluster: Cluster, mounts: LiveMounts) -> Iterator[Bed]:
+    bed = CephBed(cluster, lambda: CephFs(mounts))
+    yield bed
+    cluster.unmount(bed.volume)
+
+
+@pytest.fixture(params=BEDS)
+def bed(request: pytest.FixtureRequest) -> Bed:
+    made: Bed = request.getfixturevalue(f"{request.param}_bed")
+    return made

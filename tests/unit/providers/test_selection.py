@@ -25,10 +25,8 @@ def share(**options: str) -> Share:
 def test_every_refusal_has_its_reason(selection: Selection) -> None:
     choice = selection.choose(share(), "/proc")
     assert choice.provider is None
-    assert list(choice.refusals) == ["btrfs", "reflink"]
-    assert all(
-        "/proc is on proc" in why or "not on btrfs but" in why for why in choice.refusals.values()
-    )
+    assert list(choice.refusals) == ["btrfs", "cephfs", "reflink"]
+    assert all("/proc" in why and "on proc" in why for why in choice.refusals.values())
 
 
 def test_a_forced_provider_is_asked_alone(selection: Selection) -> None:
@@ -36,12 +34,11 @@ def test_a_forced_provider_is_asked_alone(selection: Selection) -> None:
 
 
 def test_a_provider_that_does_not_exist_is_named(selection: Selection) -> None:
-    choice = selection.choose(share(provider="zfs"), "/proc")
-    assert choice.refusals == {
-        "zfs": "there is no provider zfs; fsrvp:provider can be auto, btrfs, reflink"
-    }
-    with pytest.raises(StorageError, match="no provider zfs"):
-        selection.provider("zfs")
+    choice = selection.choose(share(provider="ntfs"), "/proc")
+    known = "auto, btrfs, cephfs, reflink"
+    assert choice.refusals == {"ntfs": f"there is no provider ntfs; fsrvp:provider can be {known}"}
+    with pytest.raises(StorageError, match="no provider ntfs"):
+        selection.provider("ntfs")
 
 
 def test_the_maker_of_a_snapshot_is_found_by_name(selection: Selection, tmp_path: Path) -> None:

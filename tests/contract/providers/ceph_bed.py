@@ -1,0 +1,37 @@
+"""A share on a real CephFS, mounted by ceph-fuse."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from typing import Callable
+
+from fsrvpd.protocol.ports import Provider, Snapshot
+from tests.contract.providers.bed import Bed
+from tests.contract.providers.private_mounts import run
+from tests.platform.ceph import Cluster
+
+_numbers = itertools.count()
+
+
+class CephBed(Bed):
+    reserved = ".snap"
+
+    def __init__(self, cluster: Cluster, new_provider: Callable[[], Provider]) -> None:
+        self._cluster = cluster
+        super().__init__(new_provider, cluster.mount(f"große Platte {next(_numbers)}"))
+
+    def left_over(self) -> list[str]:
+        """Marks, and snapshots of ours wherever they are."""
+        places = [place for place, _, _ in os.walk(self.volume)]
+        snapshots = [f"{at}/.snap/{name}" for at in places for name in os.listdir(f"{at}/.snap")]
+        return super().left_over() + [path for path in snapshots if "/fsrvp-" in path]
+
+    def interrupt(self, snapshot: Snapshot) -> None:
+        os.rmdir(snapshot.root)
+
+    def make_read_only(self) -> None:
+        run("mount", "-o", "remount,ro,bind", self.volume)
+
+    def cut_power(self) -> None:
+        self._cluster.cut_power()

@@ -1,0 +1,74 @@
+"""Debian's kernel for the guest, and OpenZFS for it: built once by Debian's own package.
+
+Neither is installed on the machine: the kernel that runs there may be any.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Optional
+
+from tests.platform.roots import base, cache, chrooted, install, made, release, run
+
+PACKAGE = "linux-image-amd64"
+BUILD = ["dkms", "build-essential"]
+
+
+def kernel() -> Path:
+    """A directory with `boot/vmlinuz-*` and `lib/modules/*`."""
+
+    def make(target: Path) -> None:
+        work = target.with_name(target.name + ".work")
+        run(["cp", "-a", base(), work])
+        try:
+            chrooted(work, ["apt-get", "-qq", "update"])
+            package = _image(work)
+            chrooted(work, ["sh", "-c", f"cd /tmp && apt-get -qq download {package}"])
+            (archive,) = (work / "tmp").glob("*.deb")
+            run(["dpkg-deb", "-x", archive, target])
+            run(["depmod", "-b", target, version(target)])
+        finally:
+            shutil.rmtree(work)
+
+    return made("kernel", [PACKAGE], make)
+
+
+def _image(root: Path) -> str:
+    """The package that the one for the newest kernel depends on."""
+    shown = chrooted(root, ["apt-cache", "depends", PACKAGE])
+    return next(word for word in shown.split() if word.startswith("linux-image-6"))
+
+
+def version(tree: Path) -> str:
+    (only,) = (tree / "lib/modules").iterdir()
+    return only.name
+
+
+def zfs_modules_built() -> Optional[Path]:
+    """Where they are, None when they have not been built for this kernel."""
+    found = cache() / _zfs_name()
+    return found if found.exists() else None
+
+
+def zfs_modules() -> Path:
+    """A directory with `*.ko`; building them takes three minutes."""
+    found = zfs_modules_built()
+    if found is not None:
+        return found
+    target = cache() / _zfs_name()
+    work = target.with_name(target.name + ".work")
+    shutil.rmtree(work, ignore_errors=True)
+    run(["cp", "-a", base(), work])
+    try:
+        wanted = version(kernel())
+        install(work, [*BUILD, f"linux-headers-{wanted}"])
+        install(work, ["zfs-dkms"])
+        run(["cp", "-a", work / "lib/modules" / wanted / "updates/dkms", target])
+    finally:
+        shutil.rmtree(work)
+    return target
+
+
+def _zfs_name() -> str:
+    return f"zfs-{release()}-{version(kernel())}"

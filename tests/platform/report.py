@@ -1,0 +1,81 @@
+"""The table of the contract: a row a case, a column a provider's bed."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Dict, Iterator, List, NamedTuple, Sequence
+
+PASSED, FAILED, NOT_APPLICABLE, NOT_RUN = "yes", "FAILED", "n/a", "not run"
+_WORST_FIRST = (FAILED, NOT_RUN, PASSED, NOT_APPLICABLE)
+BEGIN, END = "<!-- contract: begin -->\n", "<!-- contract: end -->\n"
+
+
+class Outcome(NamedTuple):
+    case: str
+    bed: str
+    result: str
+    reason: str
+
+
+def outcomes(junit: Path, beds: Sequence[str]) -> Iterator[Outcome]:
+    """What pytest wrote down with --junit-xml, of tests that have a bed."""
+    for test in ElementTree.parse(junit).getroot().iter("testcase"):
+        name, _, parameters = test.attrib["name"].partition("[")
+        bed = next((bed for bed in beds if re.match(rf"{bed}[-\]]", parameters)), None)
+        if bed is not None:
+            case = name[len("test_") :].replace("_", " ")
+            yield Outcome(case, bed, *_result(test))
+
+
+def _result(test: ElementTree.Element) -> tuple[str, str]:
+    if any(test.find(kind) is not None for kind in ("failure", "error")):
+        return FAILED, ""
+    skipped = test.find("skipped")
+    if skipped is not None:
+        return NOT_APPLICABLE, skipped.attrib.get("message", "")
+    return PASSED, ""
+
+
+class Table:
+    def __init__(self, beds: Sequence[str]) -> None:
+        self.beds = list(beds)
+        self.why: Dict[str, str] = {}  # bed -> why it could not run
+        self._cells: Dict[str, Dict[str, List[str]]] = {}
+        self._reasons: List[str] = []
+
+    def add(self, outcome: Outcome) -> None:
+        row = self._cells.setdefault(outcome.case, {})
+        row.setdefault(outcome.bed, []).append(outcome.result)
+        if outcome.reason:  # the failures are above, with all that pytest has to say
+            note = f"{outcome.bed}, {outcome.case}: {outcome.reason}"
+            if note not in self._reasons:
+                self._reasons.append(note)
+
+    def cell(self, case: str, bed: str) -> str:
+        found = self._cells[case].get(bed, [])
+        return next(
+            (each for each in _WORST_FIRST if each in found),
+            NOT_RUN if bed in self.why else NOT_APPLICABLE,
+        )
+
+    def markdown(self) -> str:
+        width = max(map(len, self._cells), default=4)
+        lines = [f"| {'case':{width}} | {' | '.join(self.beds)} |"]
+        lines.append("|---" * (1 + len(self.beds)) + "|")
+        for case in self._cells:
+            cells = [f"{self.cell(case, bed):{len(bed)}}" for bed in self.beds]
+            lines.append(f"| {case:{width}} | {' | '.join(cells)} |")
+        return "\n".join(lines) + "\n"
+
+    def summary(self) -> str:
+        """What needs words: why a bed did not run, and the reason for each other cell."""
+        lines = [f"{bed}: did not run: {why}" for bed, why in self.why.items()]
+        lines += self._reasons
+        cells = [self.cell(case, bed) for case in self._cells for bed in self.beds]
+        counts = ", ".join(f"{cells.count(each)} {each}" for each in _WORST_FIRST)
+        return "\n".join([*lines, f"cells: {counts}"])
+
+    def failed(self) -> bool:
+        return any(self.cell(case, bed) == FAILED for case in self._cells for bed in self.beds)
