@@ -1,9 +1,10 @@
 """What the worker calls of libsmbconf.so.0 and the libraries below it, in C.
 
 The signatures are the same in Samba 4.13, 4.17, 4.22, 4.24 and in its development branch
-of 2026. Symbols of talloc, tevent and Samba's private libraries are found through the
-same handle, since libsmbconf depends on them. NTSTATUS is a structure of one uint32_t
-in Samba, which the ABIs of x86-64 and aarch64 return like the bare number.
+of 2026, and all of the symbols are there in Debian's 4.13, 4.17, 4.22 and 4.25. Symbols of
+talloc, tevent and Samba's private libraries are found through the same handle, since
+libsmbconf depends on them. NTSTATUS is a structure of one uint32_t in Samba, which the
+ABIs of x86-64 and aarch64 return like the bare number.
 """
 
 DECLARATIONS = """
@@ -13,6 +14,8 @@ typedef int sbcErr;
 typedef void TALLOC_CTX;
 struct smbconf_ctx;
 struct security_descriptor;
+struct loadparm_context;
+struct loadparm_s3_helpers;
 struct messaging_context;
 struct tevent_context;
 struct tevent_fd;
@@ -38,7 +41,10 @@ const char *get_dyn_CONFIGFILE(void);
 int lp_server_role(void);
 const char *server_role_str(uint32_t role);
 
-bool lp_set_cmdline(const char *name, const char *value);
+struct loadparm_context *loadparm_init_s3(TALLOC_CTX *mem,
+                                          const struct loadparm_s3_helpers *helpers);
+const struct loadparm_s3_helpers *loadparm_s3_helpers(void);
+bool lpcfg_set_cmdline(struct loadparm_context *ctx, const char *name, const char *value);
 bool lp_load_with_shares(const char *file);
 void lp_kill_all_services(void);
 void lp_killservice(int snum);
@@ -47,7 +53,6 @@ bool lp_snum_ok(int snum);
 int lp_servicenumber(const char *name);
 bool process_registry_service(const char *name);
 bool lp_registry_shares(void);
-bool lp_clustering(void);
 void lp_dump(FILE *stream, bool show_defaults, int services);
 void lp_dump_one(FILE *stream, bool show_defaults, int snum);
 char *talloc_sub_basic(TALLOC_CTX *mem, const char *user, const char *domain, const char *text);
@@ -67,7 +72,6 @@ sbcErr smbconf_get_parameter(struct smbconf_ctx *ctx, TALLOC_CTX *mem, const cha
                              const char *name, char **value);
 sbcErr smbconf_set_parameter(struct smbconf_ctx *ctx, const char *share,
                              const char *name, const char *value);
-sbcErr smbconf_delete_parameter(struct smbconf_ctx *ctx, const char *share, const char *name);
 sbcErr smbconf_transaction_start(struct smbconf_ctx *ctx);
 sbcErr smbconf_transaction_commit(struct smbconf_ctx *ctx);
 sbcErr smbconf_transaction_cancel(struct smbconf_ctx *ctx);

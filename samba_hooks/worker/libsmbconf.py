@@ -28,7 +28,8 @@ ffi.cdef(DECLARATIONS)
 class Library:
     """The loaded library: smb.conf as Samba's own parser holds it, security descriptors.
 
-    Raises: RegistryError when it cannot be loaded.
+    Raises: RegistryError when it cannot be loaded, or lacks a symbol: most of them are
+    private to Samba, which drops one when it likes.
     """
 
     def __init__(self, library: str = LIBRARY) -> None:
@@ -36,6 +37,9 @@ class Library:
             self.call: Any = ffi.dlopen(library)
         except OSError as error:
             raise RegistryError(f"{library} cannot be loaded: {error}") from error
+        missing = [name for name in dir(self.call) if not hasattr(self.call, name)]
+        if missing:
+            raise RegistryError(f"{library} is of an unknown Samba: no {', '.join(missing)}")
         self._debug_callback: Any = None
 
     @contextlib.contextmanager
@@ -72,8 +76,9 @@ class Library:
 
     def override(self, name: str, value: str) -> None:
         """As --option=NAME=VALUE: stands before what smb.conf says."""
-        with self.frame():
-            if not self.call.lp_set_cmdline(_encoded(name), _encoded(value)):
+        with self._memory() as memory:
+            context = self.call.loadparm_init_s3(memory, self.call.loadparm_s3_helpers())
+            if not self.call.lpcfg_set_cmdline(context, _encoded(name), _encoded(value)):
                 raise RegistryError(f"--option={name}={value}: not taken by Samba")
 
     def load(self, config_file: str) -> bool:

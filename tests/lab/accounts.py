@@ -1,6 +1,6 @@
 """Unix and Samba accounts that exist in one lab only.
 
-The lab sees copies of the machine's account files, so that nothing is added to those.
+The lab sees copies of the account files, so that nothing is added to those.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Accounts:
         self._next_uid = FIRST_UID
         for name in ACCOUNT_FILES:
             copy = self._directory / name
-            copy.write_bytes(Path("/etc", name).read_bytes())
+            copy.write_bytes(lab.seen(Path("/etc", name)).read_bytes())
             copy.chmod(0o600 if name == "shadow" else 0o644)
             lab.run(["mount", "--bind", copy, f"/etc/{name}"])
 

@@ -39,7 +39,8 @@ class Call(NamedTuple):
 
 
 class FsrvpdProcess:
-    """One daemon. `options` are given as --option=NAME=VALUE, over those of smb.conf."""
+    """One daemon. `options` are given as --option=NAME=VALUE, over those of smb.conf;
+    `scripts` is where the lab has the commands, by default those that are under test."""
 
     def __init__(
         self,
@@ -48,12 +49,14 @@ class FsrvpdProcess:
         options: Optional[Mapping[str, str]] = None,
         *,
         debug_level: int = 3,
+        scripts: Path = SCRIPTS,
     ) -> None:
         self.lab = lab
         self.samba = samba
         self.log = lab.directory / "log.fsrvpd"
         self._options = dict(options or {})
         self._debug_level = debug_level
+        self._scripts = scripts
         self._process: Optional[LabProcess] = None
 
     @property
@@ -68,7 +71,7 @@ class FsrvpdProcess:
         overrides = [f"--option={name}={value}" for name, value in self._options.items()]
         debug = ["-d", str(self._debug_level)]
         self._process = self.lab.popen(
-            [SCRIPTS / "fsrvpd", "-F", "-s", self.samba.conf, *debug, *overrides],
+            [self._scripts / "fsrvpd", "-F", "-s", self.samba.conf, *debug, *overrides],
             output=self.log,
         )
         try:
@@ -100,7 +103,7 @@ class FsrvpdProcess:
     @property
     def fsrvpctl(self) -> list[Argument]:
         """How to call it on this configuration."""
-        return [SCRIPTS / "fsrvpctl", "-s", self.samba.conf]
+        return [self._scripts / "fsrvpctl", "-s", self.samba.conf]
 
     def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`fsrvpctl WORDS…`"""

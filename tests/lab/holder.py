@@ -1,7 +1,8 @@
 """The first process of a lab: it holds the namespaces until its creator lets go of stdin.
 
-Run by `unshare`, with the standard library alone. End of file on stdin means that the
-creator is done or dead; the kernel then kills whatever else runs in here.
+Run by `unshare`, with the standard library alone: `holder.py DIRECTORY [TREE]`. End of
+file on stdin means that the creator is done or dead; the kernel then kills whatever else
+runs in here.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 
 SIOCSIFFLAGS = 0x8914
 IFF_UP = 0x1
@@ -26,20 +28,44 @@ def raise_loopback() -> None:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", IFF_UP))
 
 
+def enter_tree(directory: str, tree: str) -> None:
+    """Make a copy of another root directory ours, as an overlay that keeps what is written
+    in memory. The lab's directory is in it by the path that it has on the machine."""
+    layers = os.path.join(directory, "tree")
+    root = os.path.join(layers, "merged")
+    os.mkdir(layers)
+    mount("-t", "tmpfs", "-o", "mode=0755", "fsrvpd-lab", layers)
+    for name in ("upper", "work", "merged"):
+        os.mkdir(os.path.join(layers, name))
+    options = f"lowerdir={tree},upperdir={layers}/upper,workdir={layers}/work"
+    mount("-t", "overlay", "-o", options, "fsrvpd-lab", root)
+    mount("-t", "proc", "proc", f"{root}/proc")
+    for shared in ("/dev", "/sys"):
+        mount("--rbind", shared, root + shared)
+    os.makedirs(root + directory)
+    mount("--bind", directory, root + directory)
+    os.chroot(root)
+    os.chdir("/")
+
+
+def mount(*arguments: str) -> None:
+    subprocess.run(["mount", *arguments], check=True)
+
+
 def hide_the_machines_samba() -> None:
     for directory in PRIVATE_DIRECTORIES:
         if os.path.isdir(directory):
-            subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", "mode=0755", "fsrvpd-lab", directory], check=True
-            )
+            mount("-t", "tmpfs", "-o", "mode=0755", "fsrvpd-lab", directory)
     for directory in ("/run/lock", "/run/samba", "/var/lib/samba/private"):
         if os.path.isdir(os.path.dirname(directory)):
             os.makedirs(directory, exist_ok=True)
 
 
-def main() -> None:
+def main(directory: str, *tree: str) -> None:
     os.chdir("/")  # where every command in the lab begins
     raise_loopback()
+    if tree:
+        enter_tree(directory, *tree)
     hide_the_machines_samba()
     # An init that ignores SIGCHLD leaves no zombies of the daemons that end in here.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -49,4 +75,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

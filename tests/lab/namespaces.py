@@ -27,8 +27,8 @@ HOLDER = Path(__file__).with_name("holder.py")
 # The shell outlives the namespaces by one command: it removes the directory even when
 # the creator was killed and can do nothing itself.
 HOLD = (
-    "unshare --mount --net --pid --fork --kill-child --mount-proc "
-    '"$1" "$2"; exec rm -rf --one-file-system -- "$3"'
+    "directory=$1; shift; unshare --mount --net --pid --fork --kill-child --mount-proc "
+    '"$@"; exec rm -rf --one-file-system -- "$directory"'
 )
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -124,14 +124,19 @@ def enter_network(pid: int) -> None:
 
 
 class Lab:
-    """Its own mounts, network (lo alone), processes; everything ends with `close()` or with us."""
+    """Its own mounts, network (lo alone), processes; everything ends with `close()` or with us.
 
-    def __init__(self) -> None:
+    `tree` is a root directory for it instead of the machine's, which it does not change.
+    """
+
+    def __init__(self, tree: Optional[Path] = None) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix=prefix(os.getpid())))
         self.directory.chmod(0o755)  # unprivileged SMB users walk through it to the volumes
         self._entrances: list[subprocess.Popen[bytes]] = []
+        holder: list[Argument] = [sys.executable, HOLDER, self.directory]
+        holder += [] if tree is None else [tree]
         self._shell = subprocess.Popen(
-            ["/bin/sh", "-c", HOLD, "fsrvpd-lab", sys.executable, HOLDER, self.directory],
+            ["/bin/sh", "-c", HOLD, "fsrvpd-lab", self.directory, *holder],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is ours to handle, not the lab's

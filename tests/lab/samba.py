@@ -276,6 +276,7 @@ class Samba:
         return self.run(listing, check=False).returncode == 0
 
     def _hide_own_agent(self) -> None:
+        root = self.lab.seen(Path("/"))
         for pattern in HELPERS:
-            for helper in Path("/").glob(f"{pattern}/rpcd_fsrvp"):
-                self.lab.run(["mount", "--bind", "/bin/false", helper])
+            for helper in root.glob(f"{pattern}/rpcd_fsrvp"):
+                self.lab.run(["mount", "--bind", "/bin/false", "/" / helper.relative_to(root)])

@@ -18,10 +18,17 @@ def test_the_library_is_chosen_where_it_loads(site: Site) -> None:
     registry.hang_up()
 
 
-def test_the_tools_are_chosen_where_it_does_not(site: Site) -> None:
-    registry = site.new_registry("fallen back", "either", library="libnothing.so.0")
+@pytest.mark.parametrize(
+    ("library", "why"),
+    [
+        ("libnothing.so.0", "libnothing.so.0 cannot be loaded"),
+        ("libc.so.6", "libc.so.6 is of an unknown Samba: no _talloc_free"),
+    ],
+)
+def test_the_tools_are_chosen_where_it_does_not(site: Site, library: str, why: str) -> None:
+    registry = site.new_registry(f"without {library}", "either", library=library)
     assert registry.share("data").name == "data"
-    assert "libnothing.so.0 cannot be loaded" in registry.log.read_text()
+    assert why in registry.log.read_text()
     registry.hang_up()
 
 

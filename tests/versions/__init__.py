@@ -1,0 +1,1 @@
+"""The wheel on other releases of Debian: `make test-versions`, which needs their archive."""

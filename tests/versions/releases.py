@@ -1,0 +1,85 @@
+"""The releases, and a server of each with the wheel installed as an admin would."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from importlib.metadata import requires
+from pathlib import Path
+from typing import Iterator, Mapping, NamedTuple, Optional
+
+from tests.interop.site import TORTURE_SHARE, Site, previous_versions
+from tests.lab import FsrvpdProcess, Lab, Samba, Share, trees
+from tests.lab.trees import ENVIRONMENT_DIRECTORY
+
+PROJECT = Path(__file__).parents[2]
+SCRIPTS = ENVIRONMENT_DIRECTORY / "bin"
+PACKAGES = ["btrfs-progs", "samba", "samba-testsuite", "samba-vfs-modules", "smbclient"]
+
+
+class Release(NamedTuple):
+    """`samba` and `python` are what is proved by it, empty where that moves on."""
+
+    name: str
+    samba: str
+    python: str
+
+
+OLDEST = Release("bullseye", "4.13.", "3.9.")
+NEWEST = Release("sid", "", "")
+RELEASES = [
+    OLDEST,
+    Release("bookworm", "4.17.", "3.11."),
+    Release("trixie", "4.22.", "3.13."),
+    NEWEST,
+]
+
+
+def build_wheel(directory: Path) -> Path:
+    """One wheel, with this machine's Python and compiler, for all releases."""
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    trees.run([*pip, f"--wheel-dir={directory}", PROJECT])
+    [wheel] = directory.glob("fsrvpd-*.whl")
+    return wheel
+
+
+def requirements(extra: str) -> list[str]:
+    """What fsrvpd requires, with those of an extra."""
+    stated = [line.partition(";") for line in requires("fsrvpd") or []]
+    return [what.strip() for what, _, only in stated if not only or f'"{extra}"' in only]
+
+
+def tree(release: Release) -> Path:
+    return trees.tree(release.name, PACKAGES, requirements("test"))
+
+
+def install(lab: Lab, wheel: Path) -> None:
+    """Without an index: what it requires must be there."""
+    here = lab.directory / wheel.name
+    here.write_bytes(wheel.read_bytes())
+    lab.run([SCRIPTS / "pip", "install", "--quiet", "--no-index", here])
+
+
+@contextmanager
+def open_site(
+    release: Release, wheel: Path, options: Optional[Mapping[str, str]] = None
+) -> Iterator[Site]:
+    """smbd and fsrvpd of a release beside each other, with one share on btrfs."""
+    with Lab(tree(release)) as lab:
+        install(lab, wheel)
+        volume = lab.volume("btrfs", "data")
+        lab.run(["btrfs", "subvolume", "create", volume / "projects"])
+        lab.run(["chmod", "0777", volume / "projects"])
+        share = Share(TORTURE_SHARE, volume / "projects", previous_versions(volume / "projects"))
+        samba = Samba(lab, [share], options)
+        samba.start()
+        daemon = FsrvpdProcess(lab, samba, scripts=SCRIPTS)
+        daemon.start()
+        yield Site(lab, samba, daemon, {"data": volume})
+
+
+def versions(site: Site) -> tuple[str, str]:
+    """Of Samba and of the Python that runs fsrvpd."""
+    commands = (["smbd", "-V"], [SCRIPTS / "python", "-V"])
+    samba, python = (site.lab.run(command).stdout.split()[-1] for command in commands)
+    return samba, python

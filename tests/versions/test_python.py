@@ -1,0 +1,38 @@
+"""The unit tests with the oldest Python that we promise and with the newest there is."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Lab
+from tests.versions.releases import NEWEST, OLDEST, PROJECT, SCRIPTS, Release, install, tree
+
+# Beside the tests what these read, and not the packages: the wheel is what is tested.
+NEEDED = ["pyproject.toml", "docs", "src", "tests"]
+OF_THE_SOURCES = "tests/unit/core/test_source.py"  # wants the compilers that made the wheel
+
+
+def copy_tests(target: Path) -> None:
+    for name in NEEDED:
+        if (PROJECT / name).is_dir():
+            shutil.copytree(PROJECT / name, target / name)
+        else:
+            shutil.copy(PROJECT / name, target / name)
+
+
+@pytest.mark.parametrize("release", [OLDEST, NEWEST], ids=lambda release: release.name)
+def test_unit_tests(release: Release, wheel: Path) -> None:
+    with Lab(tree(release)) as lab:
+        install(lab, wheel)
+        project = lab.directory / "project"
+        project.mkdir()
+        copy_tests(project)
+        argv = ["env", "-C", project, SCRIPTS / "pytest", "-q", "tests/unit", "tests/oracle"]
+        done = lab.run([*argv, f"--ignore={OF_THE_SOURCES}"], timeout=600, check=False)
+        print(done.stdout)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert re.search(r"^\d+ passed", done.stdout.splitlines()[-1])
