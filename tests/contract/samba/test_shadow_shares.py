@@ -81,7 +81,7 @@ def test_an_exposure_that_fails_takes_no_other_shares_descriptor(site: Site) -> 
     site.registry.expose([ours])
     site.registry_share(foreign.name)
     site.samba.sharesec(foreign.name, "-a", EVERYBODY_READS)
-    with pytest.raises(RegistryError, match="is not this shadow copy|no shadow copy of ours"):
+    with pytest.raises(RegistryError, match=r"is not this shadow copy|no shadow copy of ours"):
         site.registry.expose([ours, foreign])
     for share in (ours, foreign):
         assert "READ" in site.samba.sharesec(share.name, "-v").stdout
