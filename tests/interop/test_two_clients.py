@@ -37,9 +37,12 @@ def parallel(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="module")
 def clients(parallel: bool) -> Iterator[Clients]:
     options = {"fsrvpd:parallel sets": "yes" if parallel else "no"}
-    with open_site(options) as site, RawAgent(site) as one:
-        with RawAgent(site, address=SECOND_ADDRESS) as other:
-            yield Clients(site, one, other)
+    with open_site(options) as site, RawAgent(site) as one, second(site) as other:
+        yield Clients(site, one, other)
+
+
+def second(site: Site) -> RawAgent:
+    return RawAgent(site, address=SECOND_ADDRESS)
 
 
 def abort(agent: RawAgent, set_id: bytes) -> None:
@@ -108,7 +111,7 @@ def test_who_may_call_may_go_on_with_anothers_set(clients: Clients) -> None:
 @pytest.mark.spec("3.1.5-2")
 def test_a_silent_client_is_in_nobodys_way_once_its_timer_elapsed() -> None:
     options = {"fsrvpd:parallel sets": "no", "fss:sequence timeout": "2"}
-    with open_site(options) as site, RawAgent(site, address=SECOND_ADDRESS) as other:
+    with open_site(options) as site, second(site) as other:
         with RawAgent(site) as silent:
             set_id = silent.start()
             silent.add(set_id, TORTURE_SHARE)
