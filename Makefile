@@ -4,7 +4,7 @@ VENV := .venv
 C_SOURCES := $(wildcard src/fsrvp_*.c)
 C_WARNINGS := -std=c11 -Wall -Wextra -Wconversion -Werror
 
-.PHONY: demo test test-platform deps venv lint lint-c unit clean
+.PHONY: demo test bench test-platform deps venv lint lint-c unit clean
 
 demo: deps
 	@$(MAKE) --no-print-directory --silent venv
@@ -21,6 +21,10 @@ test-platform: deps
 	@packaging/install-test-packages packaging/debian-platform-packages.txt
 	@$(MAKE) --no-print-directory --silent venv
 	$(VENV)/bin/python -m tests.platform $(BEDS)
+
+# How fast, against Samba's own agent; needs what `test` needs, and a quiet machine.
+bench: deps venv
+	$(VENV)/bin/python -m benchmarks
 
 deps:
 	@packaging/install-test-packages

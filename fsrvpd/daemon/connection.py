@@ -191,7 +191,7 @@ class PipeConnection:
             log.log(NOTICE, "%s of %s: %s", pending.opnum.name, self.caller.address, error)
             self._association.fault(call, Fault.BAD_STUB_DATA)
             return
-        self._host.take(pending, request)
+        self._host.take(Pending(self, call, pending.opnum, pending.began, request), request)
 
     def _send_outgoing(self) -> None:
         association = self._association

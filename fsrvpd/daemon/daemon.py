@@ -148,6 +148,8 @@ class Daemon:
         return min(due for due in dues if due is not None)
 
     def _after_each_turn(self) -> None:
+        """Answers first: whoever waits for one need not wait for the upkeep too."""
+        self.service.flush()
         self.housekeeping.expire_when_due()
         self.server.drop_the_slow()
         self.service.flush()

@@ -76,7 +76,6 @@ class PipeServer:
 
     def take(self, pending: Pending, request: Request) -> None:
         peer = pending.peer
-        pending = pending._replace(request=request)
         if log.isEnabledFor(logging.DEBUG):
             log.debug("request of %s: %s", peer.caller.address, trace.decoded(request))
         place = None

@@ -1,0 +1,138 @@
+"""Measure and print ratios: `python -m benchmarks [codec] [lookups] [request] [latency]
+[sequences]`, all of them unless some are named. `sequences` draws docs/create-time.svg.
+
+The parts behind smbd want root, as `make test` does.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Callable
+
+from benchmarks import codec, latency, lookups, machine, picture, request_path, sequences
+from benchmarks.beds import beds
+from benchmarks.sequences import Level
+
+PICTURE = Path(__file__).parent.parent / "docs" / "create-time.svg"
+COLUMNS = ("fsrvpd p50", "Samba p50", "ratio", "fsrvpd best", "Samba best", "ratio")
+STEPS = (
+    "IsPathSupported",
+    "StartShadowCopySet",
+    "AddToShadowCopySet",
+    "PrepareShadowCopySet",
+    "CommitShadowCopySet",
+    "ExposeShadowCopySet",
+    "GetShareMapping",
+    "RecoveryCompleteShadowCopySet",
+)
+
+
+def show(*cells: object) -> None:
+    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
+
+
+def head(*cells: str) -> None:
+    print()
+    show(*cells)
+    show(*("---" for _ in cells))
+
+
+def show_codec() -> None:
+    head("message", "fsrvpd", "impacket", "times as fast")
+    for row in codec.measure():
+        ours, other = f"{row.ours * 1e6:.2f} us", f"{row.impacket * 1e6:.1f} us"
+        show(row.message, ours, other, f"{row.impacket / row.ours:.0f}")
+
+
+def show_lookups() -> None:
+    head("lookup", "time")
+    for name, seconds in lookups.measure().items():
+        show(name, f"{seconds * 1e6:.2f} us")
+
+
+def show_request() -> None:
+    head("request, from socket to socket", "time")
+    for name, seconds in request_path.measure().items():
+        show(name, f"{seconds * 1e6:.2f} us")
+
+
+def show_latency() -> None:
+    head("call through smbd", "", "fsrvpd", "Samba", "ratio", "floor")
+    with beds("ours", "samba", "floor") as opened:
+        _show_calls("p50, unsigned", latency.unsigned(opened))
+        secured = {name: bed for name, bed in opened.items() if name != "floor"}
+        for binding in ("sign", "seal"):
+            _show_calls(f"mean, [{binding}]", latency.secured(secured, binding))
+
+
+def _show_calls(what: str, found: latency.Medians) -> None:
+    for method, by_bed in found.items():
+        for name, choose in (("best", min), ("median", median)):
+            ours, samba = choose(by_bed["ours"]), choose(by_bed["samba"])
+            floor = f"{choose(by_bed['floor']) * 1e6:.0f} us" if "floor" in by_bed else ""
+            cells = f"{ours * 1e6:.0f} us", f"{samba * 1e6:.0f} us", f"{ours / samba:.2f}", floor
+            show(method, f"{name} {what}", *cells)
+
+
+def show_sequences() -> None:
+    with beds("ours", "samba") as opened:
+        levels = sequences.measure(opened)
+        start = sequences.restart(opened["ours"])
+    head("sets", "sequence", *COLUMNS)
+    for level in levels:
+        for sequence in ("create", "delete"):
+            show(level.sets, sequence, *_times(level, sequence))
+    head("step, with no sets", *COLUMNS)
+    for step in STEPS:
+        show(step, *_times(levels[0], step))
+    print(f"\nwith {levels[-1].sets} sets: {start.resident / 1e6:.0f} MB resident,")
+    print(f"{start.resident_after_start / 1e6:.0f} MB after a restart,")
+    print(f"{start.seconds:.2f} s from start to the answer to the first call")
+    PICTURE.write_text(draw(levels))
+
+
+def _times(level: Level, name: str) -> list[str]:
+    cells = []
+    for choose in (level.median, level.best):
+        ours = choose("ours", name)
+        cells.append(f"{ours * 1e3:.2f} ms")
+        if "samba" in level.times:
+            samba = choose("samba", name)
+            cells += [f"{samba * 1e3:.2f} ms", f"{ours / samba:.2f}"]
+        else:
+            cells += ["", ""]
+    return cells
+
+
+def draw(levels: list[Level]) -> str:
+    curves = {
+        title: [
+            (float(level.sets), level.median(name, "create") * 1e3)
+            for level in levels
+            if name in level.times
+        ]
+        for name, title in (("ours", "fsrvpd"), ("samba", "Samba's own agent"))
+    }
+    return picture.svg(curves, "Median time of a whole create sequence through smbd")
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    "codec": show_codec,
+    "lookups": show_lookups,
+    "request": show_request,
+    "latency": show_latency,
+    "sequences": show_sequences,
+}
+
+
+def main(wanted: list[str]) -> None:
+    print(machine.describe())
+    for name in wanted or PARTS:
+        print(f"\n## {name} (load {machine.load()})")
+        PARTS[name]()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
