@@ -4,7 +4,7 @@ VENV := .venv
 C_SOURCES := $(wildcard src/fsrvp_*.c)
 C_WARNINGS := -std=c11 -Wall -Wextra -Wconversion -Werror
 
-.PHONY: demo test bench test-platform deps venv lint lint-c unit clean
+.PHONY: demo test bench test-platform deps venv lint lint-c unit docs clean
 
 demo: deps
 	@$(MAKE) --no-print-directory --silent venv
@@ -49,6 +49,10 @@ lint-c:
 # What needs no Samba.
 unit: venv
 	$(VENV)/bin/pytest tests/unit tests/oracle tests/test_layers.py
+
+# What of the documentation comes from the code; a test compares.
+docs: venv
+	$(VENV)/bin/python -m docs.manual
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -27,12 +27,14 @@ BOOLEANS = {
 
 @dataclass(frozen=True)
 class Option(Generic[T]):
-    """`parse` turns a text into a value, and raises ValueError saying what it wants."""
+    """`parse` turns a text into a value, and raises ValueError saying what it wants.
+    `when` is advice: when to change it."""
 
     name: str
     parse: Callable[[str], T]
     default: str
     meaning: str
+    when: str
 
     def of(self, parametric: Mapping[str, str]) -> T:
         """The value in smb.conf, or the default. Raises: ConfigError."""
@@ -108,12 +110,15 @@ REQUIRE_RPC_INTEGRITY = Option(
     boolean,
     "yes",
     "Refuse calls that are not signed at RPC level, as the document and Windows do.",
+    "`no` for clients that do not sign, such as rpcclient without `[sign]`; the SMB"
+    " session should then be signed.",
 )
 REQUIRE_RPC_PRIVACY = Option(
     "fsrvpd:require rpc privacy",
     boolean,
     "no",
     "Refuse calls that are not encrypted at RPC level.",
+    "`yes` where the SMB sessions of backup servers are not encrypted and names must not be read.",
 )
 DIALECT = Option(
     "fsrvpd:dialect",
@@ -121,6 +126,7 @@ DIALECT = Option(
     "current",
     "`current` follows the document, `ws2012` Windows Server 2012 as Samba's agent and"
     " Samba's test suite know it.",
+    "`ws2012` for a client that was written against Samba's agent or Windows Server 2012.",
 )
 SEQUENCE_TIMEOUT = Option(
     "fss:sequence timeout",
@@ -128,6 +134,7 @@ SEQUENCE_TIMEOUT = Option(
     "0",
     "Seconds after which an unfinished set whose client is silent is deleted, in place of"
     " the document's 180 and 1800. 0 keeps the document's. Samba's own name.",
+    "Larger for clients that take longer between two calls; 1 in tests.",
 )
 PARALLEL_SETS = Option(
     "fsrvpd:parallel sets",
@@ -135,6 +142,7 @@ PARALLEL_SETS = Option(
     "yes",
     "Clients at different addresses may create sets at the same time; `no` is Windows'"
     " one at a time.",
+    "`no` for a client that comes from several addresses and expects one context for all.",
 )
 SHARED_VOLUMES = Option(
     "fsrvpd:shared volumes",
@@ -142,10 +150,21 @@ SHARED_VOLUMES = Option(
     "no",
     "Map several shares of one volume onto one snapshot; `no` refuses the second share of a"
     " volume in a set, as the document says.",
+    "`yes` for backups of several shares of one volume that must be of one moment.",
 )
-MAX_SETS = Option("fsrvpd:max sets", count, "10000", "How many shadow copy sets may exist.")
+MAX_SETS = Option(
+    "fsrvpd:max sets",
+    count,
+    "10000",
+    "How many shadow copy sets may exist.",
+    "Smaller where the disk fills with snapshots.",
+)
 MAX_SETS_PER_CLIENT = Option(
-    "fsrvpd:max sets per client", count, "64", "How many sets of one client address may exist."
+    "fsrvpd:max sets per client",
+    count,
+    "64",
+    "How many sets of one client address may exist.",
+    "Larger for a backup server that keeps many sets at a time.",
 )
 AUTO_RELEASE_MAX_AGE = Option(
     "fsrvpd:auto release max age",
@@ -153,18 +172,21 @@ AUTO_RELEASE_MAX_AGE = Option(
     "86400",
     "Seconds after which a set whose backup was never ended goes by itself, of the contexts"
     " backup and file share backup. Such a set also ends with a reboot. 0: never.",
+    "Larger when backups last longer than a day.",
 )
 PERSISTENT_MAX_AGE = Option(
     "fsrvpd:persistent max age",
     count,
     "0",
     "Seconds after which a set of the rollback contexts goes by itself. 0: never.",
+    "Where rollback sets are known to be forgotten.",
 )
 OWNER_NAME = Option(
     "fsrvpd:owner name",
     str.strip,
     "",
     "What IsPathSupported returns: the node to connect to. Empty: the netbios name.",
+    "On a cluster, or where clients know the server by another name only.",
 )
 ADMIN_GROUP = Option(
     "fsrvpd:admin group",
@@ -172,6 +194,7 @@ ADMIN_GROUP = Option(
     "",
     "Members of this Unix group may send `fsrvpctl` messages to the daemon, as root may."
     " Empty: root alone.",
+    "For operators who are not root.",
 )
 METRICS_FILE = Option(
     "fsrvpd:metrics file",
@@ -179,18 +202,21 @@ METRICS_FILE = Option(
     "",
     "Where metrics are written every 15 seconds for the textfile collector of Prometheus'"
     " node exporter; the name should end with `.prom`. Empty: not written.",
+    "With a node exporter on this host.",
 )
 METRICS_PORT = Option(
     "fsrvpd:metrics port",
     metrics_port,
     "0",
     "TCP port of 127.0.0.1 at which Prometheus may fetch metrics. 0: none.",
+    "Without a node exporter; it is open to every local user.",
 )
 ADDITIONAL_HOST_NAMES = Option(
     "fsrvpd:additional host names",
     words,
     "",
     "Names and addresses this server answers to in a UNC, besides its own.",
+    "Behind a DNS alias or a load balancer. Aliases of Samba's `netbios aliases` are known.",
 )
 GLOBAL_OPTIONS: tuple[Option[Any], ...] = (
     REQUIRE_RPC_INTEGRITY,
@@ -210,14 +236,34 @@ GLOBAL_OPTIONS: tuple[Option[Any], ...] = (
     METRICS_PORT,
 )
 SHARE_OPTIONS: tuple[Option[Any], ...] = (
-    Option("fsrvp:enabled", boolean, "yes", "Offer the share for shadow copies."),
-    Option("fsrvp:provider", str.strip, "auto", "Force one way of taking snapshots."),
-    Option("fsrvp:keep", boolean, "no", "Keep the snapshot when its share mapping is deleted."),
+    Option(
+        "fsrvp:enabled",
+        boolean,
+        "yes",
+        "Offer the share for shadow copies.",
+        "`no` for shares that must never be copied.",
+    ),
+    Option(
+        "fsrvp:provider",
+        str.strip,
+        "auto",
+        "Force one way of taking snapshots.",
+        "When the first provider that can is not the wanted one; `fsrvpctl fsrvpd"
+        " check-path` names them.",
+    ),
+    Option(
+        "fsrvp:keep",
+        boolean,
+        "no",
+        "Keep the snapshot when its share mapping is deleted.",
+        "`yes` to keep each backup's snapshot as a previous version.",
+    ),
     Option(
         "fsrvp:previous versions",
         boolean,
         "no",
         "Let users list the share's snapshots, so that shadow_copy2 can show them.",
+        "`yes` together with the lines of `fsrvpctl share-config`.",
     ),
 )
 SAMBAS_OWN = ("fss:prune stale",)  # known to Samba's agent, without meaning for ours

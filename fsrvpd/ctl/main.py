@@ -33,7 +33,7 @@ EXIT_INTERRUPTED = 130
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    arguments = parse_arguments(argv)
+    arguments = parser().parse_args(argv)
     try:
         status: int = arguments.command(arguments)
     except NotRunning as error:
@@ -50,10 +50,6 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return status
 
 
-def parse_arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
-    return parser().parse_args(argv)
-
-
 def parser() -> argparse.ArgumentParser:
     """The manual and the completion are made from it."""
     whole = argparse.ArgumentParser(
@@ -66,28 +62,32 @@ def parser() -> argparse.ArgumentParser:
         ("setup", setup, "put fsrvpd beside Samba: its own agent away, registry shares on"),
         ("remove", remove, "undo setup"),
     ):
-        command = commands.add_parser(name, help=text)
+        command = _command(commands, name, text)
         command.add_argument(
             "-n", "--dry-run", action="store_true", help="say what would be done, do nothing"
         )
         command.add_argument("-y", "--yes", action="store_true", help="ask nothing")
         command.set_defaults(command=function)
-    check = commands.add_parser(
-        "check-config", help="say what a reload would say of fsrvpd's options in smb.conf"
+    check = _command(
+        commands, "check-config", "say what a reload would say of fsrvpd's options in smb.conf"
     )
     check.add_argument("--json", action="store_true", help="answer for programs")
     check.set_defaults(command=check_config)
     _add_doctor(commands)
-    lines = commands.add_parser(
-        "share-config", help="print what smb.conf wants for previous versions of a share"
+    lines = _command(
+        commands, "share-config", "print what smb.conf wants for previous versions of a share"
     )
     lines.add_argument("share", metavar="SHARE", help="a share of Samba's configuration")
     lines.set_defaults(command=share_config)
     return whole
 
 
+def _command(commands: Commands, name: str, what: str) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=what, description=what)
+
+
 def _add_daemon(commands: Commands) -> None:
-    daemon = commands.add_parser("fsrvpd", help="send a message to the running daemon")
+    daemon = _command(commands, "fsrvpd", "send a message to the running daemon")
     daemon.add_argument("message", choices=sorted(BY_NAME), metavar="MESSAGE", help="see MESSAGES")
     daemon.add_argument("parameters", nargs="*", metavar="PARAMETER", help="what it asks for")
     daemon.add_argument("--json", action="store_true", help="answer for programs")
@@ -98,9 +98,7 @@ def _add_daemon(commands: Commands) -> None:
 
 
 def _add_doctor(commands: Commands) -> None:
-    doctor = commands.add_parser(
-        "doctor", help="examine the whole installation, and try a shadow copy"
-    )
+    doctor = _command(commands, "doctor", "examine the whole installation, and try a shadow copy")
     doctor.add_argument("--json", action="store_true", help="answer for programs")
     doctor.add_argument("--share", help="the share to try, not the first that can be copied")
     doctor.add_argument(

@@ -83,6 +83,12 @@ EVENTS = (
         "The state could not be compared with disks and registry.",
     ),
     Event(
+        308,
+        "shares-not-withdrawn",
+        logging.ERROR,
+        "Shares of an interrupted step could not be removed.",
+    ),
+    Event(
         310,
         "state-not-written",
         logging.ERROR,

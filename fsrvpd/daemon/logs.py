@@ -28,6 +28,11 @@ def python_level(debug_level: int) -> int:
     return threshold
 
 
+def samba_level(level: int) -> int:
+    """The debug level from which on something is logged."""
+    return min(samba for samba, python in _LEVELS if level >= python)
+
+
 def set_up(debug_level: int, path: Optional[str]) -> None:
     """To the journal where standard error leads there, or where there is no standard error
     and a journal runs; else to standard error (`path` None) or to the file."""

@@ -30,7 +30,7 @@ LOG_FILE = "log.fsrvpd"
 
 def main(argv: Optional[Sequence[str]] = None, parts: Optional[Parts] = None) -> int:
     """Exit status: 0 after an orderly end, 1 when it cannot run."""
-    arguments = parse_arguments(argv)
+    arguments = parser().parse_args(argv)
     try:
         run(arguments, parts or Parts())
     except FsrvpdError as error:
@@ -39,19 +39,20 @@ def main(argv: Optional[Sequence[str]] = None, parts: Optional[Parts] = None) ->
     return 0
 
 
-def parse_arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The manual is made from it."""
+    whole = argparse.ArgumentParser(
         prog="fsrvpd",
         description="File Server Remote VSS agent (MS-FSRVP) beside Samba.",
         epilog="Its options live in smb.conf.",
     )
-    how = parser.add_mutually_exclusive_group()
+    how = whole.add_mutually_exclusive_group()
     how.add_argument(
         "-F", "--foreground", action="store_true", help="stay in the foreground, log to stderr"
     )
     how.add_argument("-D", "--daemon", action="store_true", help="go to the background (default)")
-    add_samba_arguments(parser)
-    return parser.parse_args(argv)
+    add_samba_arguments(whole)
+    return whole
 
 
 def run(arguments: argparse.Namespace, parts: Parts) -> None:

@@ -57,6 +57,8 @@ class Metrics:
             fresh = self._listen(settings.metrics_port)
             self._hang_up()
             self._http, self._port = fresh, settings.metrics_port
+        if settings.metrics_file != self._file:
+            self._forget_file()
         self._file = settings.metrics_file
         self._due = time.monotonic() if self._file else None
 
@@ -70,9 +72,13 @@ class Metrics:
 
     def close(self) -> None:
         self._hang_up()
+        self._forget_file()
+
+    def _forget_file(self) -> None:
+        """What stays would be taken for the present."""
         if self._file:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._file)  # what stays would be taken for the present
+                os.unlink(self._file)
 
     def collect(self) -> Iterable[Metric]:
         """For prometheus_client, in whatever thread asks."""
