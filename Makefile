@@ -4,7 +4,7 @@ VENV := .venv
 C_SOURCES := $(wildcard src/fsrvp_*.c)
 C_WARNINGS := -std=c11 -Wall -Wextra -Wconversion -Werror
 
-.PHONY: demo test bench test-platform deps venv lint lint-c unit docs clean
+.PHONY: demo test bench test-platform test-versions deps venv lint lint-c unit docs clean
 
 demo: deps
 	@$(MAKE) --no-print-directory --silent venv
@@ -12,7 +12,7 @@ demo: deps
 
 test: deps
 	@$(MAKE) --no-print-directory lint
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest --ignore=tests/versions
 
 # The contract of providers on storage that this machine's kernel may not have. BEDS names
 # some of them; without, it is all. What is built for them stays in ~/.cache/fsrvpd, or
@@ -21,6 +21,13 @@ test-platform: deps
 	@packaging/install-test-packages packaging/debian-platform-packages.txt
 	@$(MAKE) --no-print-directory --silent venv
 	$(VENV)/bin/python -m tests.platform $(BEDS)
+
+# The wheel beside the Samba of Debian 11, 12, 13 and unstable, with their own Pythons. The
+# releases are kept in the same place: five minutes to fetch, three to test.
+test-versions: deps
+	@packaging/install-test-packages packaging/debian-versions-packages.txt
+	@$(MAKE) --no-print-directory --silent venv
+	$(VENV)/bin/pytest tests/versions
 
 # How fast, against Samba's own agent; needs what `test` needs, and a quiet machine.
 bench: deps venv

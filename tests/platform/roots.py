@@ -1,7 +1,8 @@
 """Debian trees for test beds: made once, kept outside the project, never written to again.
 
 A tree is known by what was asked for, so that another list of packages is another tree.
-They are of the machine's own release, because its Python runs in them.
+They are of the machine's own release, where its Python is to run in them, or of any other
+that is asked for. One of unstable stays as old as it is until somebody removes it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Callable, Optional, Sequence
 
 MIRROR = "http://deb.debian.org/debian"
 SECURITY = "http://deb.debian.org/debian-security"
@@ -63,10 +64,15 @@ def run(argv: Sequence[object], timeout: float = 900.0) -> str:
     return done.stdout
 
 
-def made(name: str, recipe: Sequence[str], make: Callable[[Path], None]) -> Path:
+def made(
+    name: str,
+    recipe: Sequence[str],
+    make: Callable[[Path], None],
+    suite: Optional[str] = None,
+) -> Path:
     """The directory in the cache for a recipe; `make` fills it when there is none yet."""
     digest = hashlib.sha256("\n".join(recipe).encode()).hexdigest()[:12]
-    target = cache() / f"{name}-{release()}-{digest}"
+    target = cache() / f"{name}-{suite or release()}-{digest}"
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -87,24 +93,30 @@ def chrooted(root: Path, argv: Sequence[object], timeout: float = 900.0) -> str:
     return run([*entrance, root, *argv], timeout)
 
 
-def base() -> Path:
+def base(suite: Optional[str] = None) -> Path:
     """The smallest tree, from which the others begin."""
+    chosen = suite or release()
 
     def make(target: Path) -> None:
-        run(["debootstrap", "--variant=minbase", release(), target, MIRROR])
+        run(["debootstrap", "--variant=minbase", chosen, target, MIRROR])
         policy = target / "usr/sbin/policy-rc.d"
         policy.write_text("#!/bin/sh\nexit 101\n")
         policy.chmod(0o755)
         (target / "etc/dpkg/dpkg.cfg.d/beds").write_text(NO_DOCUMENTS)
-        sections = "main contrib"
-        (target / "etc/apt/sources.list").write_text(
-            f"deb {MIRROR} {release()} {sections}\n"
-            f"deb {MIRROR} {release()}-updates {sections}\n"
-            f"deb {SECURITY} {release()}-security {sections}\n"
-        )
+        (target / "etc/apt/sources.list").write_text(_sources(chosen))
         chrooted(target, ["apt-get", "-qq", "update"])
 
-    return made("base", ["1"], make)
+    return made("base", ["1"], make, chosen)
+
+
+def _sources(suite: str) -> str:
+    """Of other releases the main archive alone: not every one has all of the rest."""
+    sections = "main contrib"
+    lines = [f"deb {MIRROR} {suite} {sections}\n"]
+    if suite == release():
+        lines.append(f"deb {MIRROR} {suite}-updates {sections}\n")
+        lines.append(f"deb {SECURITY} {suite}-security {sections}\n")
+    return "".join(lines)
 
 
 def install(root: Path, packages: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from contextlib import contextmanager
 from importlib.metadata import requires
@@ -9,12 +10,18 @@ from pathlib import Path
 from typing import Iterator, Mapping, NamedTuple, Optional
 
 from tests.interop.site import TORTURE_SHARE, Site, previous_versions
-from tests.lab import FsrvpdProcess, Lab, Samba, Share, trees
-from tests.lab.trees import ENVIRONMENT_DIRECTORY
+from tests.lab import FsrvpdProcess, Lab, Samba, Share
+from tests.platform import roots
 
 PROJECT = Path(__file__).parents[2]
-SCRIPTS = ENVIRONMENT_DIRECTORY / "bin"
-PACKAGES = ["btrfs-progs", "samba", "samba-testsuite", "samba-vfs-modules", "smbclient"]
+ENVIRONMENT = Path("/opt/fsrvpd")  # a Python environment in each tree
+SCRIPTS = ENVIRONMENT / "bin"
+PACKAGES = [
+    *("btrfs-progs", "samba", "samba-testsuite", "samba-vfs-modules", "smbclient", "strace"),
+    *("gcc", "krb5-user", "libc6-dev", "libkrb5-dev", "python3-dev", "python3-venv"),  # gssapi
+]
+# Whom the machine trusts: where it stands behind a proxy, that is not what pip brings along.
+TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 class Release(NamedTuple):
@@ -38,19 +45,33 @@ RELEASES = [
 def build_wheel(directory: Path) -> Path:
     """One wheel, with this machine's Python and compiler, for all releases."""
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
-    trees.run([*pip, f"--wheel-dir={directory}", PROJECT])
+    roots.run([*pip, f"--wheel-dir={directory}", PROJECT])
     [wheel] = directory.glob("fsrvpd-*.whl")
     return wheel
 
 
-def requirements(extra: str) -> list[str]:
-    """What fsrvpd requires, with those of an extra."""
+def requirements() -> list[str]:
+    """Everything that fsrvpd and its unit tests want of Python's packages."""
     stated = [line.partition(";") for line in requires("fsrvpd") or []]
-    return [what.strip() for what, _, only in stated if not only or f'"{extra}"' in only]
+    return [what.strip() for what, _, only in stated if '"lint"' not in only]
 
 
 def tree(release: Release) -> Path:
-    return trees.tree(release.name, PACKAGES, requirements("test"))
+    """The release's own Samba, and an environment of its own Python. Raises: CannotBuild."""
+    wanted = requirements()
+
+    def make(root: Path) -> None:
+        roots.run(["cp", "-a", roots.base(release.name), root])
+        roots.install(root, PACKAGES)
+        pip = [SCRIPTS / "pip", "install", "--quiet"]
+        if TRUSTED.exists():
+            shutil.copyfile(TRUSTED, root / TRUSTED.relative_to("/"))
+            pip = ["env", f"PIP_CERT={TRUSTED}", *pip]
+        roots.chrooted(root, ["python3", "-m", "venv", ENVIRONMENT])
+        roots.chrooted(root, [*pip, "--upgrade", "pip"])  # Debian 11 has one that is too old
+        roots.chrooted(root, [*pip, *wanted])
+
+    return roots.made("server", [*PACKAGES, *wanted], make, release.name)
 
 
 def install(lab: Lab, wheel: Path) -> None:
