@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import uuid
@@ -30,6 +31,8 @@ from fsrvpd.protocol.agent import Agent
 from fsrvpd.volumes import Volumes
 from samba_hooks.messaging import MessageBus
 from samba_hooks.open_registry import Registry
+
+log = logging.getLogger("fsrvpd")
 
 STATE_FILE = "state.sqlite3"
 PID_FILE = "fsrvpd.pid"
@@ -134,6 +137,13 @@ class Daemon:
         while self._running_jobs and time.monotonic() < limit:
             self.loop.turn(0.1)
             self.service.flush()
+        if self._running_jobs:
+            log.error(
+                "%d jobs did not end within %g s, most likely for a volume that does not"
+                " answer; the next start undoes what they leave",
+                self._running_jobs,
+                JOBS_END,
+            )
         self.runner.close()
         self.housekeeping.close()
         self.logins.close()

@@ -31,7 +31,7 @@ from fsrvpd.providers.selection import Selection
 
 log = logging.getLogger("fsrvpd.jobs")
 T = TypeVar("T")
-WORKERS = 32  # a job that hangs on its storage holds one of them
+WORKERS = 256  # made when needed; a job that hangs on its storage holds one of them
 
 
 class JobRunner:

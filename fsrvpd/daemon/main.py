@@ -18,7 +18,7 @@ from fsrvpd.daemon.administration import LogLevel, tell_complaints
 from fsrvpd.daemon.daemon import Daemon
 from fsrvpd.daemon.events import report
 from fsrvpd.daemon.parts import Parts
-from fsrvpd.daemon.process import go_to_background, notify
+from fsrvpd.daemon.process import end_threads, go_to_background, notify
 from fsrvpd.errors import FsrvpdError
 from samba_hooks.configuration import SambaConfiguration
 from samba_hooks.open_registry import Registry
@@ -36,6 +36,7 @@ def main(argv: Optional[Sequence[str]] = None, parts: Optional[Parts] = None) ->
     except FsrvpdError as error:
         print(f"fsrvpd: {error}", file=sys.stderr)
         return 1
+    end_threads()
     return 0
 
 

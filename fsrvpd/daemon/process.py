@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import socket
+import threading
+import time
 
 from fsrvpd.errors import ConfigError
+
+THREADS_END = 1.0  # s that threads have to end when all jobs have, or are given up
 
 
 class PidFile:
@@ -63,3 +68,15 @@ def notify(state: str) -> None:
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifier:
         notifier.sendto(state.encode(), address)
+
+
+def end_threads() -> None:
+    """Let this process end whatever its threads do: one that hangs on a dead disk would
+    otherwise be waited for, for ever."""
+    limit = time.monotonic() + THREADS_END
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(max(limit - time.monotonic(), 0.0))
+            if thread.is_alive():
+                logging.shutdown()
+                os._exit(0)

@@ -116,6 +116,15 @@ class RawAgent:
 
         return self._there(converse)
 
+    def begin(self, opnum: Opnum, stub: bytes) -> None:
+        """Call without waiting for the answer."""
+        self._there(lambda: self._pipe.call(int(opnum), stub))
+
+    def hang_up(self) -> None:
+        """Go without a word: the TCP connection ends."""
+        self._there(self._connection.getSMBServer().get_socket().close)
+        self._thread.shutdown()
+
     def result(self, opnum: Opnum, stub: bytes) -> int:
         """The 32-bit result with which every response ends."""
         return result_of(self.call(opnum, stub))

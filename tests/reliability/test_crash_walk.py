@@ -10,44 +10,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Any, Iterator, NamedTuple
-
-import pytest
+from typing import Any
 
 from fsrvpd.core.messages import Opnum, format_guid
 from tests.interop.raw_agent import RawAgent
-from tests.interop.site import Site, make_shares, make_volumes
-from tests.lab import Lab, LabError, Samba
-from tests.lab.namespaces import wait_until
-from tests.reliability import truths
-from tests.reliability.walk.daemon import WalkedDaemon
+from tests.lab import LabError
+from tests.reliability.bed import Bed, assert_in_order
 from tests.reliability.walk.journey import SHARES, TO_ABORT, TO_DELETION, Journey
 from tests.reliability.walk.points import AFTER, BEFORE, ERROR, KILL, KILL_ALL, Plan
 
 END = ("registry.unexpose", "btrfs.delete", "reflink.delete", "worker.delete")
 SOAK = bool(os.environ.get("FSRVPD_SOAK"))
-
-
-class Bed(NamedTuple):
-    site: Site
-    daemon: WalkedDaemon
-
-
-@pytest.fixture(scope="module")
-def bed() -> Iterator[Bed]:
-    with Lab() as lab:
-        volumes = make_volumes(lab)
-        options = {"fsrvpd:require rpc integrity": "no"}
-        samba = Samba(lab, make_shares(lab, volumes), options)
-        samba.start()
-        daemon = WalkedDaemon(lab, samba)
-        site = Site(lab, samba, daemon, volumes)
-        for share in SHARES:
-            samba.write(share, "old.txt", "old\n")
-            samba.sharesec(share, "-a", "S-1-5-32-546:DENIED/0x0/FULL")
-        samba.net("conf", "addshare", "not ours", "/tmp")
-        lab.run(["mkdir", "-p", volumes["vault"] / "not ours"])
-        yield Bed(site, daemon)
 
 
 def walk(bed: Bed, ends: tuple[str, ...], plan: Plan) -> Journey:
@@ -80,32 +53,6 @@ def the_points(bed: Bed, ends: tuple[str, ...]) -> list[str]:
     assert bed.daemon.ask("list-sets") == []
     bed.daemon.stop()
     return bed.daemon.returned()
-
-
-def assert_in_order(bed: Bed) -> None:
-    """State, disks, registry and security descriptors tell the same, once all is quiet."""
-    wait_until("all is quiet", lambda: not is_busy(bed))
-    copies = [copy for each in bed.daemon.ask("list-sets") for copy in each["copies"]]
-    seen = truths.read(bed.site)
-    assert seen.snapshots == {copy["snapshot"] for copy in copies if copy["snapshot"]}
-    assert len(seen.marks) == len(seen.snapshots)
-    exposed = {
-        mapped["shadow_copy_share"].lower(): mapped["share"]
-        for copy in copies
-        for mapped in copy["shares"]
-        if mapped["exposed"]
-    }
-    assert seen.shares == set(exposed)
-    described = {name: text for name, text in seen.descriptors.items() if "@{" in name}
-    assert described == {name: seen.descriptors[base] for name, base in exposed.items()}
-    assert "not ours" in seen.others
-    assert (bed.site.lab.seen(bed.site.volumes["vault"]) / "not ours").exists()
-    assert bed.daemon.ask("prune", "--dry-run") == []
-
-
-def is_busy(bed: Bed) -> bool:
-    status = bed.daemon.ask("status")
-    return bool(status["sets_being_removed"] or status["sets_at_work"])
 
 
 def status_of(bed: Bed, journey: Journey) -> str:

@@ -127,12 +127,24 @@ class WalkedDaemon(FsrvpdProcess):
     def is_alive(self) -> bool:
         return self._life is not None and self._life.poll() is None
 
+    def terminate(self) -> None:
+        """Ask it to end, as an admin does; see `wait`."""
+        assert self._life is not None
+        self._life.signal(signal.SIGTERM)
+
+    def workers(self) -> list[int]:
+        """Its registry worker, by the id that this machine knows."""
+        assert self._life is not None
+        tasks = Path(f"/proc/{self._life.pid}/task").glob("*/children")
+        return [int(pid) for task in tasks for pid in task.read_text().split()]
+
     def wait(self) -> int:
         assert self._life is not None
         return self._life.wait()
 
     def ask(self, message: str, *parameters: str) -> Any:
-        return ask(control_socket(str(self.samba.place("state directory"))), message, parameters)
+        seen = self.lab.seen(self.samba.place("state directory"))
+        return ask(control_socket(str(seen)), message, parameters)
 
     def _is_up_or_down(self) -> bool:
         if not self.is_alive():

@@ -51,20 +51,15 @@ def reap(children: dict[int, socket.socket]) -> None:
 
 
 def be_daemon(request: dict[str, Any]) -> NoReturn:
-    status = 1
-    try:
-        os.setsid()
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        output = os.open(request["output"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        parts = None
-        if request["directory"]:
-            parts = WalkedParts(Points(Path(request["directory"])))
-        status = daemon_main(request["argv"], parts)
-    finally:
-        sys.stderr.flush()
-        os._exit(status)
+    """Ends as a program does: after its threads."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    output = os.open(request["output"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    directory = request["directory"]
+    parts = WalkedParts(Points(Path(directory))) if directory else None
+    sys.exit(daemon_main(request["argv"], parts))
 
 
 if __name__ == "__main__":
