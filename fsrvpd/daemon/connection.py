@@ -164,6 +164,9 @@ class PipeConnection:
 
     def _go_on(self) -> None:
         """Send what the association has to say, and ask what it has to ask."""
+        if not self._settled and self._association.bound:
+            self._settled = True
+            self._host.settled(self)
         question = self._association.question
         if question is not None and question is not self._asked:
             self._asked = question
