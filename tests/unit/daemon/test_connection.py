@@ -88,5 +88,5 @@ def test_it_is_settled_once(world: World) -> None:
     world.send(INTRODUCTION.read_bytes())
     world.send_message(bind)
     world.send_message(first)
-    assert world.taken == [IsPathSupported(r"\\127.0.0.9\data")]
+    assert world.taken == [IsPathSupported("\\\\127.0.0.9\\data\\")]
     assert world.settled_pipes == [world.connection]
