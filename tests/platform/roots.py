@@ -18,6 +18,9 @@ MIRROR = "http://deb.debian.org/debian"
 SECURITY = "http://deb.debian.org/debian-security"
 NO_DOCUMENTS = "path-exclude /usr/share/doc/*\npath-exclude /usr/share/man/*\nforce-unsafe-io\n"
 APT = ["apt-get", "-qq", "-o", "Acquire::Retries=3", "--no-install-recommends", "-y"]
+# What is mounted in a tree must end with the command, however that one ends: a half-made tree
+# is removed, and the machine's /proc or /dev must not be in it then.
+APART = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
 class CannotBuild(Exception):
@@ -87,10 +90,9 @@ def made(
 
 
 def chrooted(root: Path, argv: Sequence[object], timeout: float = 900.0) -> str:
-    """Run a command in a tree, with /proc, in mount and process namespaces of its own."""
+    """Run a command in a tree, with /proc, in namespaces of its own."""
     script = 'mount -t proc proc "$1/proc" && r=$1 && shift && exec chroot "$r" "$@"'
-    entrance = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script, "sh"]
-    return run([*entrance, root, *argv], timeout)
+    return run([*APART, "sh", "-c", script, "sh", root, *argv], timeout)
 
 
 def base(suite: Optional[str] = None) -> Path:
@@ -98,7 +100,7 @@ def base(suite: Optional[str] = None) -> Path:
     chosen = suite or release()
 
     def make(target: Path) -> None:
-        run(["debootstrap", "--variant=minbase", chosen, target, MIRROR])
+        run([*APART, "debootstrap", "--variant=minbase", chosen, target, MIRROR])
         policy = target / "usr/sbin/policy-rc.d"
         policy.write_text("#!/bin/sh\nexit 101\n")
         policy.chmod(0o755)
