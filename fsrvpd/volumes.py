@@ -74,16 +74,25 @@ class Volumes:
         Raises: PeerError FSRVP_E_NOT_SUPPORTED or FSRVP_E_OBJECT_NOT_FOUND with the reason
         for the log; StorageError when the disk does not answer.
         """
-        known = self._known.get(_key(share))
-        if known is not None and self._holds(known, share):
-            if known.place.share is share:
-                return known.place  # whoever knows the shares hands one out until it changes
-            if _definition(share) is None:
-                return known.place._replace(share=share)
+        place = self.known(share)
+        if place is not None:
+            return place
         verdict = self.explain(share)
         if verdict.place is None:
             raise PeerError(verdict.result, f"share {share.name}: {verdict.reason}")
         return verdict.place
+
+    def known(self, share: Share) -> Optional[SharePlace]:
+        """The place, if it is remembered and still true; nothing is written to find out.
+
+        Raises: StorageError.
+        """
+        known = self._known.get(_key(share))
+        if known is None or not self._holds(known, share):
+            return None
+        if known.place.share is share:
+            return known.place  # whoever knows the shares hands one out until it changes
+        return None if _definition(share) else known.place._replace(share=share)
 
     def explain(self, share: Share) -> Verdict:
         """What `place` says and why, all of it asked anew. Raises: StorageError."""

@@ -65,6 +65,10 @@ class CommandRegistry:
             server_role=_server_role(parameters),
         )
 
+    def known(self, name: str) -> Optional[Share]:
+        """Nothing is remembered."""
+        return None
+
     def share(self, name: str) -> Optional[Share]:
         definition = self._definition(name, self._sections())
         return definition.share() if definition else None

@@ -66,7 +66,8 @@ class RegistryClient:
         self._overrides = tuple(overrides)
         self._timeout = timeout
         self._library = library
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # held while the worker works
+        self._memory = threading.Lock()  # of the next three; never held for long
         self._worker: Optional[_Worker] = None
         self._freshness = Freshness()
         self._version: Optional[ConfigVersion] = None
@@ -81,18 +82,23 @@ class RegistryClient:
         with self._lock:
             return configuration(**self._ask("configuration"))
 
+    def known(self, name: str) -> Optional[Share]:
+        """A share that was asked for since the configuration changed. Waits for nobody."""
+        with self._memory:
+            if self._version is None or not self._freshness.is_current(self._version):
+                return None
+            return self._shares.get(name.lower())
+
     def share(self, name: str) -> Optional[Share]:
-        """From memory while the configuration has not changed; a share that does not exist
-        is asked for each time."""
-        key = name.lower()
+        """A share that does not exist is asked for each time."""
+        known = self.known(name)
+        if known is not None:
+            return known
         with self._lock:
-            if self._version is not None and self._freshness.is_current(self._version):
-                known = self._shares.get(key)
-                if known is not None:
-                    return known
             answer = self._ask("share", name=name)
-            self._adopt(_version(answer["version"]))
-            return self._keep(key, answer["share"])
+            with self._memory:
+                self._adopt(_version(answer["version"]))
+                return self._keep(name.lower(), answer["share"])
 
     def share_names(self) -> list[str]:
         """All shares that are no shadow copies of ours. Costs time with every share."""
@@ -120,7 +126,8 @@ class RegistryClient:
     def close(self) -> None:
         """End the worker. A later call would start another."""
         with self._lock:
-            self._freshness.close()
+            with self._memory:
+                self._freshness.close()
             if self._worker is not None:
                 self._worker.connection.close()
                 _reap(self._worker.process)
@@ -129,10 +136,11 @@ class RegistryClient:
     def _change(self, verb: str, changed: Sequence[str], **arguments: Any) -> None:
         """Our own change moves the version but leaves all other shares as they were."""
         answer = self._ask(verb, **arguments)
-        for name in changed:
-            self._shares.pop(name.lower(), None)
-        if self._version == _version(answer["before"]):
-            self._version = _version(answer["after"])
+        with self._memory:
+            for name in changed:
+                self._shares.pop(name.lower(), None)
+            if self._version == _version(answer["before"]):
+                self._version = _version(answer["after"])
 
     def _adopt(self, version: ConfigVersion) -> None:
         if version != self._version:

@@ -18,6 +18,7 @@ from fsrvpd.daemon.handlers import Handlers
 from fsrvpd.daemon.housekeeping import Housekeeping, Wish
 from fsrvpd.daemon.jobs import JobRunner
 from fsrvpd.daemon.logins import Logins
+from fsrvpd.daemon.lookups import Lookups
 from fsrvpd.daemon.loop import Loop
 from fsrvpd.daemon.metrics import Metrics
 from fsrvpd.daemon.parts import Parts
@@ -70,6 +71,7 @@ class Daemon:
         self.runner = JobRunner(selection, registry, self._job_done)
         names = _own_names(configuration)
         self.finder = ShareFinder(registry, volumes, names, samba.realm)
+        self.lookups = Lookups(self.loop, self.finder)
         of_this_boot = settings.agent._replace(boot_id=parts.boot_id())
         agent = Agent(of_this_boot, new_guid, parts.wall_clock, self.finder.own_names)
         self.service = Service(agent, self.store, self._submit)
@@ -80,6 +82,7 @@ class Daemon:
             self.loop,
             self.service,
             self.finder,
+            self.lookups,
             samba.ncalrpc_dir,
             self.logins,
             settings.requirement,
@@ -103,7 +106,7 @@ class Daemon:
             self.loop,
             self.service,
             self.server,
-            self.finder,
+            self.lookups,
             self.housekeeping,
             self.administration,
             samba.samba_version,
@@ -145,6 +148,7 @@ class Daemon:
                 JOBS_END,
             )
         self.runner.close()
+        self.lookups.close()
         self.housekeeping.close()
         self.logins.close()
         self.metrics.close()
@@ -153,7 +157,7 @@ class Daemon:
         self.pid_file.remove()
 
     def _deadline(self) -> float:
-        parts = (self.service, self.server, self.housekeeping, self.metrics)
+        parts = (self.service, self.server, self.lookups, self.housekeeping, self.metrics)
         dues = (part.deadline() for part in parts)
         return min(due for due in dues if due is not None)
 
@@ -162,6 +166,7 @@ class Daemon:
         self.service.flush()
         self.housekeeping.expire_when_due()
         self.server.drop_the_slow()
+        self.lookups.expire()
         self.service.flush()
         self.metrics.write_if_due()
 

@@ -14,11 +14,11 @@ from fsrvpd.daemon.comparison import Finding
 from fsrvpd.daemon.control import Conversation, Handler
 from fsrvpd.daemon.events import Event, Field
 from fsrvpd.daemon.housekeeping import Housekeeping, Wish, as_json
+from fsrvpd.daemon.lookups import Explained, Lookups
 from fsrvpd.daemon.loop import Loop
 from fsrvpd.daemon.server import PipeServer
 from fsrvpd.daemon.service import Service
 from fsrvpd.daemon.set_removal import DRY_RUN, SetRemoval, find_set, set_id
-from fsrvpd.daemon.shares import ShareFinder
 from fsrvpd.errors import FsrvpdError
 from fsrvpd.protocol.model import Status
 
@@ -33,7 +33,7 @@ class Handlers:
         loop: Loop,
         service: Service,
         server: PipeServer,
-        finder: ShareFinder,
+        lookups: Lookups,
         housekeeping: Housekeeping,
         administration: Administration,
         samba_version: str,
@@ -41,7 +41,7 @@ class Handlers:
         self._loop = loop
         self._service = service
         self._server = server
-        self._finder = finder
+        self._lookups = lookups
         self._housekeeping = housekeeping
         self._administration = administration
         self._samba_version = samba_version
@@ -54,7 +54,6 @@ class Handlers:
             "status": self.status,
             "list-sets": self.list_sets,
             "show-set": self.show_set,
-            "check-path": self.check_path,
             "debug": self.debug,
             "debuglevel": self.debug_level,
             "shutdown": self.shutdown,
@@ -63,6 +62,7 @@ class Handlers:
             **{name: _at_once(question) for name, question in questions.items()},
             "abort-set": removal.abort,
             "delete-set": removal.delete,
+            "check-path": self.check_path,
             "prune": self.prune,
             "reload-config": self.reload_config,
             "self-test": self.self_test,
@@ -108,10 +108,6 @@ class Handlers:
         _expect(parameters, 1, "show-set ID")
         return set_to_json(find_set(self._service, set_id(parameters[0])))
 
-    def check_path(self, parameters: Sequence[str]) -> Any:
-        _expect(parameters, 1, "check-path SHARE")
-        return verdict_to_json(self._finder.explain(parameters[0]))
-
     def debug(self, parameters: Sequence[str]) -> Any:
         _expect(parameters, 1, "debug LEVEL")
         self._administration.set_debug_level(parameters[0])
@@ -137,6 +133,17 @@ class Handlers:
 
         self._administration.reload(done)
 
+    def check_path(self, parameters: Sequence[str], conversation: Conversation) -> None:
+        _expect(parameters, 1, "check-path SHARE")
+
+        def done(explained: Explained) -> None:
+            if isinstance(explained, FsrvpdError):
+                conversation.fail(str(explained))
+            else:
+                conversation.finish(verdict_to_json(explained))
+
+        self._lookups.explain(parameters[0], done)
+
     def prune(self, parameters: Sequence[str], conversation: Conversation) -> None:
         dry_run = list(parameters) == [DRY_RUN]
         _expect(parameters, int(dry_run), f"prune [{DRY_RUN}]")
@@ -151,7 +158,7 @@ class Handlers:
 
     def self_test(self, parameters: Sequence[str], conversation: Conversation) -> None:
         _expect(parameters, 1, "self-test SHARE")
-        self_test.begin(self._service, self._finder, parameters[0], conversation)
+        self_test.begin(self._service, self._lookups, parameters[0], conversation)
 
     def watch_events(self, parameters: Sequence[str], conversation: Conversation) -> None:
         """Every event from now on, until the client hangs up."""

@@ -7,12 +7,13 @@ here: SMB, the pipe and the caller's authorisation.
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from fsrvpd.core import messages as m
 from fsrvpd.core.messages import NULL_GUID, Guid, Opnum, Request, Response, format_guid
 from fsrvpd.daemon.control import Conversation
+from fsrvpd.daemon.lookups import Explained, Lookups
 from fsrvpd.daemon.service import Pending, Service
-from fsrvpd.daemon.shares import ShareFinder
 from fsrvpd.errors import FsrvpdError
 from fsrvpd.protocol import context
 from fsrvpd.protocol.hresult import describe
@@ -32,10 +33,10 @@ class SelfTest:
     caller = CALLER
 
     def __init__(
-        self, service: Service, finder: ShareFinder, share: str, conversation: Conversation
+        self, service: Service, lookups: Lookups, share: str, conversation: Conversation
     ) -> None:
         self._service = service
-        self._finder = finder
+        self._lookups = lookups
         self._share = share
         self._conversation = conversation
         self._set_id: Guid = NULL_GUID
@@ -72,9 +73,12 @@ class SelfTest:
 
     def _call(self, opnum: Opnum) -> None:
         request = self._request(opnum)
-        place = self._finder.place(self._unc) if opnum is Opnum.AddToShadowCopySet else None
         pending = Pending(self, opnum, opnum, time.monotonic(), request)
-        self._service.call(Call(pending, CALLER, opnum, request, place))
+        call = partial(Call, pending, CALLER, opnum, request)
+        if opnum is Opnum.AddToShadowCopySet:
+            self._lookups.find(self._unc, lambda place: self._service.call(call(place)))
+        else:
+            self._service.call(call())
 
     @property
     def _unc(self) -> str:
@@ -119,9 +123,15 @@ class SelfTest:
         self._conversation.fail(f"self-test of share {self._share}: {why}")
 
 
-def begin(service: Service, finder: ShareFinder, share: str, conversation: Conversation) -> None:
-    """Raises: FsrvpdError when there is no such share, or it cannot be copied."""
-    verdict = finder.explain(share)
-    if verdict.place is None:
-        raise FsrvpdError(f"share {share} cannot be copied: {verdict.reason}")
-    SelfTest(service, finder, verdict.share.name, conversation)
+def begin(service: Service, lookups: Lookups, share: str, conversation: Conversation) -> None:
+    """Fails when there is no such share, or it cannot be copied."""
+
+    def explained(verdict: Explained) -> None:
+        if isinstance(verdict, FsrvpdError):
+            conversation.fail(str(verdict))
+        elif verdict.place is None:
+            conversation.fail(f"share {share} cannot be copied: {verdict.reason}")
+        else:
+            SelfTest(service, lookups, verdict.share.name, conversation)
+
+    lookups.explain(share, explained)

@@ -6,6 +6,7 @@ import errno
 import itertools
 import logging
 import socket
+from functools import partial
 from typing import Callable, Optional
 
 from fsrvpd.core.messages import (
@@ -19,6 +20,7 @@ from fsrvpd.daemon.connection import PipeConnection
 from fsrvpd.daemon.doorkeeper import Doorkeeper
 from fsrvpd.daemon.events import report
 from fsrvpd.daemon.logins import Answer, Logins
+from fsrvpd.daemon.lookups import Lookups
 from fsrvpd.daemon.loop import READABLE, Loop
 from fsrvpd.daemon.service import Pending, Service
 from fsrvpd.daemon.shares import ShareFinder
@@ -38,6 +40,7 @@ class PipeServer:
         loop: Loop,
         service: Service,
         finder: ShareFinder,
+        lookups: Lookups,
         ncalrpc_dir: str,
         logins: Logins,
         requirement: Requirement,
@@ -49,6 +52,7 @@ class PipeServer:
         self._loop = loop
         self._service = service
         self._finder = finder
+        self._lookups = lookups
         self._logins = logins
         self._groups = itertools.count(1)
         self._door = Doorkeeper()
@@ -78,10 +82,12 @@ class PipeServer:
         peer = pending.peer
         if log.isEnabledFor(logging.DEBUG):
             log.debug("request of %s: %s", peer.caller.address, trace.decoded(request))
-        place = None
+        call = partial(Call, pending, peer.caller, pending.opnum, request)
         if isinstance(request, (IsPathSupported, IsPathShadowCopied, AddToShadowCopySet)):
-            place = self._finder.place(request.share_name)
-        self._service.call(Call(pending, peer.caller, pending.opnum, request, place))
+            name = request.share_name
+            self._lookups.find(name, lambda place: self._service.call(call(place)))
+        else:
+            self._service.call(call())
 
     def refuse(self, pending: Pending, result: int, reason: str) -> None:
         self._service.refuse(pending, result, reason)

@@ -40,6 +40,16 @@ class ShareFinder:
         if address:
             self.own_names.add(normal_host(address))
 
+    def known(self, unc: str) -> Union[SharePlace, PeerError, None]:
+        """`place`, where nobody has to be asked for it; None where somebody has."""
+        try:
+            share = self._registry.known(share_of(unc, self.own_names))
+            return None if share is None else self._volumes.known(share)
+        except PeerError as error:
+            return error
+        except FsrvpdError:
+            return None
+
     def place(self, unc: str) -> Union[SharePlace, PeerError]:
         """Where the share lies; the error says which result its absence is."""
         try:

@@ -158,7 +158,10 @@ class ShadowShare(NamedTuple):
 
 
 class ShareRegistry(Protocol):
-    """Samba's shares. Every method may block; any may raise RegistryError."""
+    """Samba's shares. Every method but `known` may block; any may raise RegistryError."""
+
+    def known(self, name: str) -> Optional[Share]:
+        """What `share` would say, from memory; None when it would have to ask."""
 
     def share(self, name: str) -> Optional[Share]:
         """The definition of a share by name, whatever its case, or None."""
