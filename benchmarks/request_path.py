@@ -41,7 +41,7 @@ NUMBER = 100
 
 
 class NoStore:
-    def apply(self, changes: Sequence[tuple[Guid, Optional[str]]]) -> None:
+    def apply(self, changes: Sequence[tuple[Guid, Optional[str]]], *, durable: bool = True) -> None:
         return None
 
     def load(self) -> dict[Guid, str]:

@@ -121,15 +121,18 @@ class Service:
 
     def _write(self, actions: list[Action]) -> Optional[StoreError]:
         changes: list[tuple[Guid, Optional[str]]] = []
+        durable = False
         for action in actions:
             if isinstance(action, Save):
                 changes.append((action.shadow_copy_set_id, action.document))
+                durable = durable or action.durable
             elif isinstance(action, Forget):
                 changes.append((action.shadow_copy_set_id, None))
+                durable = True
         if not changes:
             return None
         try:
-            self._store.apply(changes)
+            self._store.apply(changes, durable=durable)
         except StoreError as error:
             report(log, "state-not-written", f"calls are refused: {error}")
             return error

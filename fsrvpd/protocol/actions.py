@@ -23,8 +23,12 @@ class Answer(NamedTuple):
 
 
 class Save(NamedTuple):
+    """`durable` is False where a power cut may take it: of a set that has touched neither
+    disk nor registry nothing would be left but what a restart forgets anyway."""
+
     shadow_copy_set_id: Guid
     document: str
+    durable: bool = True
 
 
 class Forget(NamedTuple):

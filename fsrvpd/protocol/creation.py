@@ -83,7 +83,7 @@ class Creation(Removal):
         turn.shadow_copy_set_id = shadow_copy_set.shadow_copy_set_id
         self.table.add(shadow_copy_set)
         self._turns.start_timer(turn, SHORT_TIMER, self._now)
-        self._save(shadow_copy_set)
+        self._save(shadow_copy_set, durable=False)
         self._answer(call, m.GuidResponse(HResult.ZERO, shadow_copy_set.shadow_copy_set_id))
 
     def _require_no_set(self, turn: Turn) -> None:
@@ -127,7 +127,7 @@ class Creation(Removal):
         copy.keep = copy.keep or _is_kept(place)
         self.table.set_status(of, Status.ADDED)
         self._start_timer(of, RULES[call.opnum].timer)
-        self._save(of)
+        self._save(of, durable=of.uncertain)
         self._answer(call, m.GuidResponse(HResult.ZERO, copy.shadow_copy_id))
 
     def _place(self, call: Call) -> SharePlace:

@@ -181,9 +181,9 @@ class Machine(ABC):
     def _event(self, name: str, key: Optional[Guid], text: str) -> None:
         self._actions.append(Event(name, key, text))
 
-    def _save(self, shadow_copy_set: ShadowCopySet) -> None:
+    def _save(self, shadow_copy_set: ShadowCopySet, *, durable: bool = True) -> None:
         document = to_document(shadow_copy_set)
-        self._actions.append(Save(shadow_copy_set.shadow_copy_set_id, document))
+        self._actions.append(Save(shadow_copy_set.shadow_copy_set_id, document, durable))
 
     # What several methods ask first.
 

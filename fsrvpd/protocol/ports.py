@@ -183,9 +183,9 @@ class ShareRegistry(Protocol):
 class StateStore(Protocol):
     """The implementation-specific configuration store of 3.1.4: one document a set."""
 
-    def apply(self, changes: Sequence[tuple[Guid, Optional[str]]]) -> None:
-        """Write documents, or forget them (None), all or none of them; when it returns
-        they survive a power cut. Raises: StoreError."""
+    def apply(self, changes: Sequence[tuple[Guid, Optional[str]]], *, durable: bool = True) -> None:
+        """Write documents, or forget them (None), all or none of them. When it returns they
+        survive a power cut if `durable`, else the end of this process. Raises: StoreError."""
 
     def load(self) -> Mapping[Guid, str]:
         """All documents. Raises: StoreError."""

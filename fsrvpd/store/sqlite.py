@@ -92,8 +92,10 @@ class SqliteStore:
             self._db.execute(f"PRAGMA user_version = {SCHEMA}")
             self._db.execute("COMMIT")
 
-    def apply(self, changes: Sequence[tuple[Guid, Optional[str]]]) -> None:
+    def apply(self, changes: Sequence[tuple[Guid, Optional[str]]], *, durable: bool = True) -> None:
         try:
+            # NORMAL leaves the log unsynced, until the next durable transaction syncs all of it.
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             for key, document in changes:
                 if document is None:

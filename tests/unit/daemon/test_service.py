@@ -34,10 +34,10 @@ class World:
         agent = Agent(AgentSettings("NAS"), lambda: uuid.uuid4().bytes_le, lambda: 1.8e9, {"nas"})
         self.service = Service(agent, self, self.submit)
 
-    def apply(self, changes: Sequence[tuple[Guid, Optional[str]]]) -> None:
+    def apply(self, changes: Sequence[tuple[Guid, Optional[str]]], *, durable: bool = True) -> None:
         if self.broken:
             raise StoreError("state.sqlite3 cannot be written: disk full")
-        self.history.append(f"write {len(changes)}")
+        self.history.append(f"{'write' if durable else 'note'} {len(changes)}")
 
     def load(self) -> Mapping[Guid, str]:
         return {}
@@ -87,6 +87,14 @@ def test_the_outcome_is_written_before_the_answer() -> None:
     world.service.finished(job, Succeeded())
     world.service.flush()
     assert world.history == ["write 1", "answer CommitShadowCopySet"]
+
+
+def test_what_touches_nothing_yet_waits_for_no_disk() -> None:
+    world = World()
+    world.call(m.SetContext(0))
+    world.history.clear()
+    world.call(m.StartShadowCopySet(b"c" * 16))
+    assert world.history == ["note 1", "answer StartShadowCopySet"]
 
 
 def test_the_changes_of_one_turn_share_one_transaction() -> None:

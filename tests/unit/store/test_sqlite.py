@@ -67,6 +67,14 @@ def test_documents_are_written_replaced_and_forgotten(store: SqliteStore, path: 
     assert reopened(path) == {ONE: "second"}
 
 
+def test_what_need_not_be_durable_outlives_the_process(store: SqliteStore, path: Path) -> None:
+    store.apply([(ONE, "first")], durable=False)
+    left = path.with_name("as the process left it")
+    shutil.copy(path, left)
+    shutil.copy(f"{path}-wal", f"{left}-wal")
+    assert reopened(left) == {ONE: "first"}
+
+
 def test_changes_are_made_in_their_order(store: SqliteStore) -> None:
     store.apply([(ONE, "a"), (ONE, None), (TWO, None), (TWO, "b")])
     assert store.load() == {TWO: "b"}
