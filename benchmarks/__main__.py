@@ -79,13 +79,14 @@ def _show_calls(what: str, found: latency.Medians, choices: Choices) -> None:
 
 
 def show_sequences() -> None:
-    with beds("ours", "samba") as opened:
-        levels = sequences.measure(opened)
-        start = sequences.restart(opened["ours"])
+    levels: list[Level] = []
     head("sets", "sequence", *COLUMNS)
-    for level in levels:
-        for sequence in ("create", "delete"):
-            show(level.sets, sequence, *_times(level, sequence))
+    with beds("ours", "samba") as opened:
+        for level in sequences.measure(opened):
+            levels.append(level)
+            for sequence in ("create", "delete"):
+                show(level.sets, sequence, *_times(level, sequence))
+        start = sequences.restart(opened["ours"])
     head("step, with no sets", *COLUMNS)
     for step in STEPS:
         show(step, *_times(levels[0], step))
