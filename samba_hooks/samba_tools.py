@@ -60,6 +60,14 @@ class SambaTools:
     def version(self) -> str:
         return self._checked(["smbd", "--version"]).split()[-1]
 
+    def log_directory(self) -> str:
+        """Where this Samba was built to log. Raises: RegistryError."""
+        for line in self._checked(["smbd", "--build-options"]).splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "LOGFILEBASE":
+                return value.strip()
+        raise RegistryError("smbd --build-options names no LOGFILEBASE; set `log file` in smb.conf")
+
     def _checked(self, argv: Sequence[str], secret: bool = False) -> str:
         start = time.monotonic()
         try:

@@ -32,6 +32,8 @@ def setup(arguments: argparse.Namespace) -> int:
     else:
         _tell(AGENT, dcerpcd.divert(agent, dry_run=arguments.dry_run), arguments)
         print("a samba-dcerpcd that runs keeps it until it ends: restart smbd")
+    if arguments.agent_only:
+        return 0
     change = registry_shares.addition(_configuration(arguments))
     _change(arguments, change, f"on already, {NOTHING}")
     return 0
@@ -43,6 +45,8 @@ def remove(arguments: argparse.Namespace) -> int:
         _tell(AGENT, dcerpcd.undivert(agent, dry_run=arguments.dry_run), arguments)
     else:
         print(f"{AGENT}: in its place, {NOTHING}")
+    if arguments.agent_only:
+        return 0
     _change(arguments, registry_shares.removal(_configuration(arguments)), f"not ours, {NOTHING}")
     return 0
 

@@ -67,6 +67,9 @@ def parser() -> argparse.ArgumentParser:
             "-n", "--dry-run", action="store_true", help="say what would be done, do nothing"
         )
         command.add_argument("-y", "--yes", action="store_true", help="ask nothing")
+        command.add_argument(
+            "--agent-only", action="store_true", help="leave smb.conf out; ask nothing"
+        )
         command.set_defaults(command=function)
     check = _command(
         commands, "check-config", "say what a reload would say of fsrvpd's options in smb.conf"

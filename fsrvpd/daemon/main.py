@@ -22,6 +22,7 @@ from fsrvpd.daemon.process import end_threads, go_to_background, notify
 from fsrvpd.errors import FsrvpdError
 from samba_hooks.configuration import SambaConfiguration
 from samba_hooks.open_registry import Registry
+from samba_hooks.samba_tools import SambaTools
 
 log = logging.getLogger("fsrvpd")
 
@@ -61,16 +62,18 @@ def run(arguments: argparse.Namespace, parts: Parts) -> None:
     level = LogLevel(arguments.debuglevel)
     with contextlib.closing(parts.registry(arguments)) as registry:
         samba = read_configuration(registry).samba
+        path = None if arguments.foreground else log_file(samba, registry.tools())
     if not arguments.foreground:
         go_to_background()  # before there are threads, children or locks
-    logs.set_up(level.of(samba), None if arguments.foreground else log_file(samba))
+    logs.set_up(level.of(samba), path)
     with contextlib.closing(parts.registry(arguments)) as registry:
         serve(registry, level, parts)
 
 
-def log_file(samba: SambaConfiguration) -> str:
-    """As Samba's daemons: `log.fsrvpd` beside `log file`."""
-    return os.path.join(os.path.dirname(samba.log_file), LOG_FILE)
+def log_file(samba: SambaConfiguration, tools: SambaTools) -> str:
+    """As Samba's daemons: `log.fsrvpd` beside `log file`, else where Samba was built to log."""
+    directory = os.path.dirname(samba.log_file) or tools.log_directory()
+    return os.path.join(directory, LOG_FILE)
 
 
 def serve(registry: Registry, level: LogLevel, parts: Parts) -> None:
