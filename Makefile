@@ -1,10 +1,12 @@
 # `make demo` shows fsrvpd at work, `make test` proves it; both install what they need.
 PYTHON ?= /usr/bin/python3
 VENV := .venv
+WHEEL := build/wheel
+PACKAGED := $(shell find fsrvpd samba_hooks src -name '*.py' -o -name '*.[ch]')
 C_SOURCES := $(wildcard src/fsrvp_*.c)
 C_WARNINGS := -std=c11 -Wall -Wextra -Wconversion -Werror
 
-.PHONY: demo test bench test-platform test-versions deps venv lint lint-c unit docs clean
+.PHONY: demo test bench test-platform test-versions deps venv wheel lint lint-c unit docs clean
 
 demo: deps
 	@$(MAKE) --no-print-directory --silent venv
@@ -42,6 +44,17 @@ $(VENV)/stamp: pyproject.toml setup.py $(wildcard src/*.c src/*.h src/*.py)
 	@echo "building fsrvpd in $(VENV)"
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[kerberos,metrics,test,lint]'
+	touch $@
+
+wheel: $(WHEEL)/stamp
+
+$(WHEEL)/stamp: $(VENV)/stamp $(PACKAGED)
+	@echo "building the wheel in $(WHEEL)"
+	rm -rf build/lib* build/bdist* $(WHEEL)
+	$(VENV)/bin/pip wheel --quiet --disable-pip-version-check --no-deps -w $(WHEEL) .
+	$(PYTHON) -m venv $(WHEEL)/venv
+	$(WHEEL)/venv/bin/pip install --quiet --disable-pip-version-check \
+	    "$$(echo $(WHEEL)/*.whl)[kerberos,metrics]"
 	touch $@
 
 lint: venv lint-c

@@ -12,6 +12,7 @@ import pytest
 
 from fsrvpd import core
 from tests.lab import leftovers, namespaces
+from tests.lab.daemon import SCRIPTS
 
 TOOLS = {
     "samba": ["smbd", "-V"],
@@ -24,7 +25,7 @@ TOOLS = {
 def pytest_report_header() -> list[str]:
     tools = ", ".join(f"{name}: {first_line(argv)}" for name, argv in TOOLS.items())
     return [
-        f"fsrvpd {version('fsrvpd')} ({core.describe()})",
+        f"fsrvpd {version('fsrvpd')} ({core.describe()}); in labs {SCRIPTS}",
         f"linux {platform.release()}, {tools}",
     ]
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Iterator
 
 import pytest
 
 from tests.interop.site import Site, open_site
 from tests.interop.test_pipe_kept import times_retaken
+from tests.lab.daemon import SCRIPTS
 from tests.lab.namespaces import wait_until
 
-FSRVPCTL = Path(sys.executable).parent / "fsrvpctl"
+FSRVPCTL = SCRIPTS / "fsrvpctl"
 
 
 @pytest.fixture

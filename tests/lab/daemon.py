@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sysconfig
 from pathlib import Path
-from typing import Any, Mapping, NamedTuple, Optional
+from typing import Any, Mapping, NamedTuple, Optional, Sequence
 
 from fsrvpd.protocol.hresult import HResult
 from tests.lab.namespaces import (
@@ -22,7 +23,8 @@ from tests.lab.namespaces import (
 )
 from tests.lab.samba import Samba
 
-SCRIPTS = Path(sysconfig.get_path("scripts"))
+# `make test` names those of the built wheel; without it they are those of this tree.
+SCRIPTS = Path(os.environ.get("FSRVPD_SCRIPTS") or sysconfig.get_path("scripts"))
 CALL = re.compile(
     r"\bevent=call(?:-refused)? opnum=(?P<opnum>\d+) method=(?P<method>\w+) result=(?P<result>\w+)"
     r" client=(?P<client>\S+)"
@@ -66,12 +68,13 @@ class FsrvpdProcess:
             raise LabError(f"fsrvpd does not run\n{self.tail()}")
         return self._process.pid
 
-    def start(self) -> None:
-        """Start it and wait for its pid file and a pong. Raises: LabError with its log."""
+    def start(self, before: Sequence[Argument] = ()) -> None:
+        """Start it and wait for its pid file and a pong; `before` is a command that runs
+        another. Raises: LabError with its log."""
         overrides = [f"--option={name}={value}" for name, value in self._options.items()]
         debug = ["-d", str(self._debug_level)]
         self._process = self.lab.popen(
-            [self._scripts / "fsrvpd", "-F", "-s", self.samba.conf, *debug, *overrides],
+            [*before, self._scripts / "fsrvpd", "-F", "-s", self.samba.conf, *debug, *overrides],
             output=self.log,
         )
         try:
