@@ -6,7 +6,8 @@ PACKAGED := $(shell find fsrvpd samba_hooks src -name '*.py' -o -name '*.[ch]')
 C_SOURCES := $(wildcard src/fsrvp_*.c)
 C_WARNINGS := -std=c11 -Wall -Wextra -Wconversion -Werror
 
-.PHONY: demo test bench test-platform test-versions deps venv wheel lint lint-c unit docs clean
+.PHONY: demo test bench test-ad test-platform test-versions deps venv wheel lint lint-c unit docs
+.PHONY: clean
 
 demo: deps
 	@$(MAKE) --no-print-directory --silent venv
@@ -15,6 +16,11 @@ demo: deps
 test: deps
 	@$(MAKE) --no-print-directory lint
 	$(VENV)/bin/pytest --ignore=tests/versions
+
+# The part of `test` that needs an Active Directory; it makes one.
+test-ad: deps
+	@$(MAKE) --no-print-directory --silent venv
+	$(VENV)/bin/pytest tests/ad
 
 # The contract of providers on storage that this machine's kernel may not have. BEDS names
 # some of them; without, it is all. What is built for them stays in ~/.cache/fsrvpd, or
