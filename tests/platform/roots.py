@@ -17,6 +17,8 @@ from typing import Callable, Optional, Sequence
 MIRROR = "http://deb.debian.org/debian"
 SECURITY = "http://deb.debian.org/debian-security"
 NO_DOCUMENTS = "path-exclude /usr/share/doc/*\npath-exclude /usr/share/man/*\nforce-unsafe-io\n"
+# Of a release that is no longer kept up, or a mirror that stands still, the dates run out.
+ANY_AGE = 'Acquire::Check-Valid-Until "false";\n'
 APT = ["apt-get", "-qq", "-o", "Acquire::Retries=3", "--no-install-recommends", "-y"]
 # What is mounted in a tree must end with the command, however that one ends: a half-made tree
 # is removed, and the machine's /proc or /dev must not be in it then.
@@ -106,6 +108,8 @@ def base(suite: Optional[str] = None) -> Path:
         policy.chmod(0o755)
         (target / "etc/dpkg/dpkg.cfg.d/beds").write_text(NO_DOCUMENTS)
         (target / "etc/apt/sources.list").write_text(_sources(chosen))
+        if chosen != release():
+            (target / "etc/apt/apt.conf.d/beds").write_text(ANY_AGE)
         chrooted(target, ["apt-get", "-qq", "update"])
 
     return made("base", ["1"], make, chosen)

@@ -17,27 +17,30 @@ PROJECT = Path(__file__).parents[2]
 ENVIRONMENT = Path("/opt/fsrvpd")  # a Python environment in each tree
 SCRIPTS = ENVIRONMENT / "bin"
 PACKAGES = [
-    *("btrfs-progs", "samba", "samba-testsuite", "samba-vfs-modules", "smbclient", "strace"),
-    *("gcc", "krb5-user", "libc6-dev", "libkrb5-dev", "python3-dev", "python3-venv"),  # gssapi
+    *("btrfs-progs", "iproute2", "krb5-user", "samba", "samba-testsuite", "samba-vfs-modules"),
+    *("smbclient", "strace", "winbind"),
+    *("gcc", "libc6-dev", "libkrb5-dev", "python3-dev", "python3-venv"),  # for gssapi
 ]
 # Whom the machine trusts: where it stands behind a proxy, that is not what pip brings along.
 TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 class Release(NamedTuple):
-    """`samba` and `python` are what is proved by it, empty where that moves on."""
+    """`samba` and `python` are what is proved by it, empty where that moves on. The last
+    are the packages in which it keeps what makes a domain controller."""
 
     name: str
     samba: str
     python: str
+    controller: tuple[str, ...]
 
 
-OLDEST = Release("bullseye", "4.13.", "3.9.")
-NEWEST = Release("sid", "", "")
+OLDEST = Release("bullseye", "4.13.", "3.9.", ("samba-dsdb-modules",))
+NEWEST = Release("sid", "", "", ("samba-ad-dc", "samba-ad-provision"))
 RELEASES = [
     OLDEST,
-    Release("bookworm", "4.17.", "3.11."),
-    Release("trixie", "4.22.", "3.13."),
+    Release("bookworm", "4.17.", "3.11.", ("samba-ad-provision", "samba-dsdb-modules")),
+    Release("trixie", "4.22.", "3.13.", ("samba-ad-dc", "samba-ad-provision")),
     NEWEST,
 ]
 
@@ -58,11 +61,11 @@ def requirements() -> list[str]:
 
 def tree(release: Release) -> Path:
     """The release's own Samba, and an environment of its own Python. Raises: CannotBuild."""
-    wanted = requirements()
+    wanted, packages = requirements(), [*PACKAGES, *release.controller]
 
     def make(root: Path) -> None:
         roots.run(["cp", "-a", roots.base(release.name), root])
-        roots.install(root, PACKAGES)
+        roots.install(root, packages)
         pip = [SCRIPTS / "pip", "install", "--quiet"]
         if TRUSTED.exists():
             shutil.copyfile(TRUSTED, root / TRUSTED.relative_to("/"))
@@ -71,7 +74,7 @@ def tree(release: Release) -> Path:
         roots.chrooted(root, [*pip, "--upgrade", "pip"])  # Debian 11 has one that is too old
         roots.chrooted(root, [*pip, *wanted])
 
-    return roots.made("server", [*PACKAGES, *wanted], make, release.name)
+    return roots.made("server", [*packages, *wanted], make, release.name)
 
 
 def install(lab: Lab, wheel: Path) -> None:
