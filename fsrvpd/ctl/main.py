@@ -20,7 +20,7 @@ from fsrvpd.ctl.client import NotRunning
 from fsrvpd.ctl.doctor import examine
 from fsrvpd.ctl.installation import remove, setup
 from fsrvpd.ctl.messages import BY_NAME
-from fsrvpd.ctl.send import send
+from fsrvpd.ctl.send import WrongUsage, send
 from fsrvpd.ctl.share_config import share_config
 from fsrvpd.errors import FsrvpdError
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 EXIT_FAILED = 1
+EXIT_USAGE = 2
 EXIT_NOT_RUNNING = 3
 EXIT_INTERRUPTED = 130
 
@@ -39,6 +40,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except NotRunning as error:
         print(f"fsrvpctl: {error}", file=sys.stderr)
         return EXIT_NOT_RUNNING
+    except WrongUsage as error:
+        print(f"fsrvpctl: {error}", file=sys.stderr)
+        return EXIT_USAGE
     except FsrvpdError as error:
         print(f"fsrvpctl: {error}", file=sys.stderr)
         return EXIT_FAILED

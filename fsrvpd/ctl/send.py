@@ -16,6 +16,10 @@ from fsrvpd.errors import FsrvpdError
 EXIT_UNSUPPORTED = 1
 
 
+class WrongUsage(FsrvpdError):
+    """The command line asks for what the message does not take."""
+
+
 def socket_path(arguments: argparse.Namespace) -> str:
     """Where the daemon of this configuration listens. Raises: FsrvpdError."""
     return control_socket(samba_parameter(arguments, "state directory"))
@@ -24,9 +28,9 @@ def socket_path(arguments: argparse.Namespace) -> str:
 def send(arguments: argparse.Namespace) -> int:
     message = BY_NAME[arguments.message]
     parameters = list(arguments.parameters)
+    if len(parameters) != len(message.parameters) or (arguments.dry_run and not message.deletes):
+        raise WrongUsage(f"usage: fsrvpctl fsrvpd {message.usage}")
     if arguments.dry_run:
-        if not message.deletes:
-            raise FsrvpdError(f"{message.name} deletes nothing; it has no --dry-run")
         parameters.append("--dry-run")
 
     def tell(event: Any) -> None:

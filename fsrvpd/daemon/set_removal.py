@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Callable, Mapping, Sequence
 
 from fsrvpd.core.messages import Guid, format_guid, parse_guid
 from fsrvpd.daemon import events
-from fsrvpd.daemon.answers import removal_to_json
+from fsrvpd.daemon.answers import event_to_json, removal_to_json
 from fsrvpd.daemon.control import Conversation
 from fsrvpd.daemon.events import Event, Field
 from fsrvpd.daemon.service import Service
@@ -80,6 +81,7 @@ class _Follower:
 
     def __init__(self, key: Guid, answer: Mapping[str, Any], conversation: Conversation) -> None:
         self._key = format_guid(key)
+        self._conversation = conversation
         self._ends: dict[str, Callable[[str], None]] = {
             "set-removed": lambda text: conversation.finish(answer),
             "removal-failed": conversation.fail,
@@ -88,5 +90,8 @@ class _Follower:
         conversation.on_close.append(unwatch)
 
     def _see(self, event: Event, text: str, fields: Mapping[str, Field]) -> None:
-        if fields.get("set") == self._key and event.name in self._ends:
+        if fields.get("set") != self._key:
+            return
+        self._conversation.tell(event_to_json(time.time(), event, text, fields))
+        if event.name in self._ends:
             self._ends[event.name](text)

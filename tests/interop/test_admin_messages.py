@@ -179,3 +179,10 @@ def test_debug_level_10_traces_what_was_asked_and_answered(site: Site) -> None:
     assert f"shadow_copy_set_id={{{copy.set_id.upper()}}}" in log
     assert ": ShareMappingResponse(result=ZERO (0x00000000)" in log
     assert site.samba.root.password not in log
+
+
+def test_wrong_usage_has_a_status_of_its_own(site: Site) -> None:
+    for words in (["show-set"], ["ping", "now"], ["status", "--dry-run"], ["no-such-message"]):
+        done = site.daemon.ctl(*words, check=False)
+        assert done.returncode == 2, words
+        assert "usage: fsrvpctl" in done.stderr
