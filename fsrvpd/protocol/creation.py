@@ -160,6 +160,7 @@ class Creation(Removal):
             if isinstance(outcome, Failed):
                 self._fail(waits, of, outcome)
             else:
+                self._foresee_commit(of)
                 self._succeed(waits, of)
 
         job = Prepare(of.shadow_copy_set_id, self._requests(of.shadow_copy_list, of))
@@ -174,10 +175,16 @@ class Creation(Removal):
         self._admit(call, of)
         self._stop_timer(of)
         self.table.set_status(of, Status.CREATION_IN_PROGRESS)
-        of.uncertain = True
-        self._save(of)
+        self._foresee_commit(of)
         job = Commit(of.shadow_copy_set_id, self._requests(of.shadow_copy_list, of))
         self._start(of, job, [call], lambda outcome, waits: self._committed(of, outcome, waits))
+
+    def _foresee_commit(self, of: ShadowCopySet) -> None:
+        """The intent, durable before any disk is touched. Prepare has it written already,
+        since the applications stand still from its answer to that of Commit."""
+        if not of.uncertain and not of.doomed:
+            of.uncertain = True
+            self._save(of)
 
     def _committed(self, of: ShadowCopySet, outcome: Outcome, waits: list[Call]) -> None:
         if isinstance(outcome, Failed):

@@ -106,7 +106,7 @@ class ShadowCopySet:
     shadow_copy_list: list[ShadowCopy] = field(default_factory=list)
     doomed: bool = False  # to be undone: no longer in the table, kept until nothing is left
     recovered: float = 0.0  # Unix time of RecoveryComplete, 0 before
-    uncertain: bool = False  # a commit may have left snapshots that nobody wrote down
+    uncertain: bool = False  # a commit may make, or have left, snapshots not written down
     spread: float = 0.0  # s between its first snapshot and its last
     boot: str = ""  # the boot of the server in which it was started
     clock: float = 0.0  # the monotonic clock of that boot then, s

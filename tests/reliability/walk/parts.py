@@ -33,6 +33,7 @@ DIFFERENT = (
     (r"\d{4}(\.\d\d){2}-\d\d(\.\d\d){2}", "LABEL"),
     (r"[0-9a-f]{32}", "KEY"),
 )
+QUESTIONS = ("housekeeping", "lookup")  # what the names of such threads begin with
 SOURCE = ("begin", "create", "set", "delete", "commit")
 LIBRARY = ("copy_descriptor", "delete_descriptor")
 
@@ -140,9 +141,9 @@ def _replace(points: Points, module: Any, name: str) -> None:
 
     def only_in_jobs(*arguments: Any, **named: Any) -> Any:
         """The loop's thread has the store, whose points are its own; the housekeeping's
-        comes by at no certain time, and changes nothing here."""
+        and those of questions come by at no certain time, and change nothing here."""
         thread = threading.current_thread()
-        if thread is threading.main_thread() or thread.name.startswith("housekeeping"):
+        if thread is threading.main_thread() or thread.name.startswith(QUESTIONS):
             return function(*arguments, **named)
         # Two providers are at work at the same time; each counts its own.
         where = f"{points.inside}/{call}({_subject(arguments)})"

@@ -9,7 +9,7 @@ from fsrvpd.core.messages import format_guid
 from fsrvpd.protocol import context
 from fsrvpd.protocol.actions import Commit, Expose, Prepare, Remove
 from fsrvpd.protocol.hresult import HResult
-from fsrvpd.protocol.model import Status
+from fsrvpd.protocol.model import Status, from_document
 from tests.unit.protocol.driver import SPREAD, Client, client_at
 
 PREPARE, COMMIT, EXPOSE = (
@@ -191,10 +191,22 @@ def test_calls_behind_a_job_run_in_their_order() -> None:
 
 
 @pytest.mark.spec("3.1.4.5-4")
-def test_commit_is_in_progress_while_its_job_runs_and_durably_so() -> None:
+def test_commit_is_in_progress_while_its_job_runs() -> None:
     client, _ = begin(COMMIT)
     assert client.server.status(client.set_id) is Status.CREATION_IN_PROGRESS
-    assert "CreationInProgress" in client.server.store[client.set_id]
+
+
+@pytest.mark.spec("3.1.4.5-4")
+@pytest.mark.parametrize("prepared", [True, False])
+def test_the_store_knows_of_a_commit_before_it_begins(client: Client, prepared: bool) -> None:
+    client.reach(Status.ADDED)
+    if prepared:
+        client.send(PREPARE(client.set_id, 1000))
+        client.server.finish_all()
+    known = dict(client.server.store)
+    client.send(COMMIT(client.set_id, 1000))
+    assert from_document(client.server.store[client.set_id]).uncertain
+    assert (client.server.store == known) is prepared, "nothing is written while all stands still"
 
 
 @pytest.mark.spec("3.1.4.5-4")
