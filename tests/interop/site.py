@@ -8,6 +8,7 @@ plain  ext4, which no provider can snapshot
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, Mapping, NamedTuple, Optional
@@ -63,15 +64,13 @@ class Site(NamedTuple):
 
     def snapshots(self) -> list[str]:
         """Snapshots of ours on all volumes, and the marks by which they are known."""
-        homes = [
-            home for root in self.volumes.values() for home in self.lab.seen(root).rglob(".fsrvpd")
-        ]
-        return [
-            str(entry)
-            for home in homes
-            for pattern in ("fsrvp-*", "*/fsrvp-*", ".partial*", ".marks/*")
-            for entry in home.glob(pattern)
-        ]
+        found = []
+        for root in self.volumes.values():
+            for folder, names, _ in os.walk(self.lab.seen(root)):
+                if ".fsrvpd" in names:
+                    names.remove(".fsrvpd")
+                    found += _entries(os.path.join(folder, ".fsrvpd"))
+        return found
 
     def assert_nothing_is_left(self) -> None:
         """No set, no shadow copy share, no security descriptor of one, no snapshot."""
@@ -79,6 +78,19 @@ class Site(NamedTuple):
         assert self.shadow_shares() == []
         assert [name for name in self.share_descriptors() if "@{" in name] == []
         assert self.snapshots() == []
+
+
+def _entries(home: str) -> list[str]:
+    """Marks, snapshots, and directories in which a share has its snapshots. By names alone:
+    a mark is a link whose text leads nowhere."""
+    found = []
+    for name in os.listdir(home):
+        path = os.path.join(home, name)
+        if name.startswith(("fsrvp-", ".partial")):
+            found.append(path)
+        else:
+            found += [os.path.join(path, inner) for inner in os.listdir(path)]
+    return found
 
 
 def make_directory(lab: Lab, path: Path) -> Path:

@@ -15,7 +15,7 @@ from typing import Any
 from fsrvpd.core.messages import Opnum, format_guid
 from tests.interop.raw_agent import RawAgent
 from tests.lab import LabError
-from tests.reliability.bed import Bed, assert_in_order
+from tests.reliability.bed import Bed, assert_in_order, start_over
 from tests.reliability.walk.journey import SHARES, TO_ABORT, TO_DELETION, Journey
 from tests.reliability.walk.points import AFTER, BEFORE, ERROR, KILL, KILL_ALL, Plan
 
@@ -149,16 +149,6 @@ def stumble_at_all(bed: Bed, ends: tuple[str, ...], chosen: list[Plan]) -> None:
     points = len({plan.point for plan in chosen})
     print(f"\n{points} points, {len(chosen)} faults, {len(failures)} failures")
     assert not failures, "\n".join(failures)
-
-
-def start_over(bed: Bed) -> None:
-    if bed.daemon.is_alive():
-        bed.daemon.kill()
-    for file in (bed.site.samba.place("state directory") / "fsrvpd").glob("state*"):
-        file.unlink()
-    bed.daemon.start()
-    bed.daemon.ask("prune")
-    bed.daemon.stop()
 
 
 def plans(points: list[str]) -> list[Plan]:

@@ -71,8 +71,11 @@ class Life:
         line = self._lines.readline()
         if line:
             self._status = int(line)
-            self._lines.close()
-            self._connection.close()
+            self.close()
+
+    def close(self) -> None:
+        self._lines.close()
+        self._connection.close()
 
 
 def _as_seen_from_here(inside: int, zygote: int) -> int:
@@ -101,6 +104,8 @@ class WalkedDaemon(FsrvpdProcess):
             directory = self.directory = self.lab.directory / f"walk.{self._walks}"
             directory.mkdir()
             (directory / "plan").write_text(json.dumps(plan))
+        if self._life is not None:
+            self._life.close()
         argv = ["-F", "-s", str(self.samba.conf), "-d", "3"]
         self._life = self._zygote.spawn(argv, self.log, directory)
         wait_until("fsrvpd answers a ping, or has ended", self._is_up_or_down)

@@ -1,0 +1,97 @@
+"""A client that comes to the pipe's socket itself, with the introduction that smbd would
+give it: fast, and from any address."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import socket
+import struct
+from pathlib import Path
+from types import TracebackType
+from typing import Optional, Type
+
+from fsrvpd.core.messages import Opnum
+from tests.interop.raw_agent import INTERFACE, RawAgent
+from tests.interop.site import Site
+from tests.unit.samba_hooks import npa_builder
+
+VECTOR = Path(__file__).parents[1] / "vectors/npa/level7_samba4.17.12_standalone_root.json"
+FACTS = json.loads(VECTOR.read_text("utf-8"))
+NDR = bytes.fromhex("045d888aeb1cc9119fe808002b10486002000000")
+HEADER = struct.Struct("<BBBBIHHI")  # version twice, type, flags, drep, length, auth, call id
+BIND, BIND_ACK, REQUEST, RESPONSE = 11, 12, 0, 2
+WHOLE = 3  # first and last fragment
+PATIENCE = 30.0  # s
+
+
+class PipeAgent(RawAgent):
+    """`RawAgent` without smbd: as root, from `address`."""
+
+    def __init__(self, site: Site, address: str) -> None:
+        self._host = "LAB"
+        self._ids = itertools.count(1)
+        self._stream = connect(site, address)
+        body = struct.pack("<HHIBxxxHBx", 4280, 4280, 0, 1, 0, 1) + INTERFACE + NDR
+        self._say(BIND, body)
+        self._hear(BIND_ACK)
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.hang_up()
+
+    def unc(self, share: str) -> str:
+        return f"\\\\{self._host}\\{share}\\"
+
+    def begin(self, opnum: Opnum, stub: bytes) -> None:
+        self._say(REQUEST, struct.pack("<IHH", len(stub), 0, opnum) + stub)
+
+    def call(self, opnum: Opnum, stub: bytes) -> bytes:
+        """Raises: ConnectionError when the daemon has gone."""
+        self.begin(opnum, stub)
+        return self._hear(RESPONSE)[8:]
+
+    def hang_up(self) -> None:
+        self._stream.close()
+
+    def _say(self, kind: int, body: bytes) -> None:
+        length = HEADER.size + len(body)
+        header = HEADER.pack(5, 0, kind, WHOLE, 0x10, length, 0, next(self._ids))
+        self._stream.sendall(struct.pack("<H", length) + header + body)
+
+    def _hear(self, kind: int) -> bytes:
+        (length,) = struct.unpack("<H", receive(self._stream, 2))
+        message = receive(self._stream, length)
+        assert message[2] == kind, f"PDU of type {message[2]}: {message.hex()}"
+        return message[HEADER.size :]
+
+
+def connect(site: Site, address: str) -> socket.socket:
+    """A connection that has been introduced. Raises: ConnectionError."""
+    stream = socket.socket(socket.AF_UNIX)
+    stream.settimeout(PATIENCE)
+    folder = os.open(site.samba.pipe.parent, os.O_PATH)
+    try:  # a socket's path holds 107 bytes only
+        stream.connect(f"/proc/self/fd/{folder}/{site.samba.pipe.name}")
+    finally:
+        os.close(folder)
+    request = {**FACTS["request"], "client_address": address, "client_name": address}
+    stream.sendall(npa_builder.build(request, FACTS["level"], FACTS["ticket_type"]))
+    (length,) = struct.unpack(">I", receive(stream, 4))
+    receive(stream, length)
+    return stream
+
+
+def receive(stream: socket.socket, length: int) -> bytes:
+    data = b""
+    while len(data) < length:
+        part = stream.recv(length - len(data))
+        if not part:
+            raise ConnectionError("the daemon hung up")
+        data += part
+    return data
