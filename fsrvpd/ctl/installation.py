@@ -17,6 +17,7 @@ from fsrvpd.ctl.registry_shares import Change
 from fsrvpd.errors import FsrvpdError
 from samba_hooks import dcerpcd
 from samba_hooks.configuration import SambaConfiguration
+from samba_hooks.samba_tools import SambaTools
 
 NOTHING = "nothing to do"
 AGENT = "Samba's own agent"
@@ -68,11 +69,19 @@ def _change(arguments: argparse.Namespace, change: Optional[Change], otherwise: 
     elif arguments.dry_run:
         print(f"{SHARES}: would {change.words}")
     elif arguments.yes or _agreed(change):
-        registry_shares.apply(change, samba_tools(arguments))
-        print(f"{SHARES}: done: {change.words}; smbd reads it within a minute, or at once:")
-        print("    smbcontrol all reload-config")
+        tools = samba_tools(arguments)
+        registry_shares.apply(change, tools)
+        print(f"{SHARES}: done: {change.words}")
+        _let_samba_read_it(tools)
     else:
         raise FsrvpdError(f"{SHARES}: left as it is; to {change.words}, say yes, or give --yes")
+
+
+def _let_samba_read_it(tools: SambaTools) -> None:
+    try:
+        tools.run("smbcontrol", "all", "reload-config")
+    except FsrvpdError as error:
+        print(f"{SHARES}: Samba was not told: {error}; it reads smb.conf when it starts")
 
 
 def _agreed(change: Change) -> bool:

@@ -6,8 +6,9 @@ from typing import Iterator
 
 import pytest
 
-from tests.interop.site import Site, open_site
+from tests.interop.site import TORTURE_SHARE, Site, open_site
 from tests.interop.test_pipe_kept import times_retaken
+from tests.lab import fss
 from tests.lab.daemon import SCRIPTS
 from tests.lab.namespaces import wait_until
 
@@ -16,13 +17,18 @@ FSRVPCTL = SCRIPTS / "fsrvpctl"
 
 @pytest.fixture
 def contested() -> Iterator[Site]:
-    """A site whose /usr/libexec and dpkg database are copies that may be changed."""
+    """A site with Samba's own agent, in which setup can change nothing of the machine."""
     with open_site(own_agent=True) as site:
-        for directory in ("/usr/libexec", "/var/lib/dpkg"):
-            copy = site.lab.directory / ("copy" + directory.replace("/", "-"))
-            site.lab.run(["cp", "-a", directory, copy])
-            site.lab.run(["mount", "--bind", copy, directory])
+        shield_the_machine(site)
         yield site
+
+
+def shield_the_machine(site: Site) -> None:
+    """/usr/libexec and dpkg's database become copies that may be changed."""
+    for directory in ("/usr/libexec", "/var/lib/dpkg"):
+        copy = site.lab.directory / ("copy" + directory.replace("/", "-"))
+        site.lab.run(["cp", "-a", directory, copy])
+        site.lab.run(["mount", "--bind", copy, directory])
 
 
 def fsrvpctl(site: Site, *arguments: str) -> str:
@@ -67,3 +73,27 @@ def test_share_config_prints_what_previous_versions_want(contested: Site) -> Non
     assert f"shadow:basedir = {root}" in lines
     assert "shadow:format = _GMT-%Y.%m.%d-%H.%M.%S" in lines
     assert "vfs objects = shadow_copy2" in lines
+
+
+def test_setup_turns_registry_shares_on_with_consent_and_remove_off_again(
+    contested: Site,
+) -> None:
+    site, conf = contested, contested.samba.conf
+    site.samba.set_option("registry shares", None)
+    lines = conf.read_text()
+    assert "would add `registry shares = yes`" in fsrvpctl(site, "setup", "--dry-run")
+    refused = site.daemon.command("setup", check=False)
+    assert refused.returncode == 1
+    assert "say yes, or give --yes" in refused.stderr
+    assert conf.read_text() == lines
+
+    command = f"{FSRVPCTL} -s {conf} setup"
+    said = site.lab.run(["script", "-qec", command, "/dev/null"], input="y\n").stdout
+    assert "[y/N]" in said
+    assert "on already" in fsrvpctl(site, "setup")
+    [copy] = fss.create_expose(site.samba, TORTURE_SHARE)
+    site.samba.smbclient(copy.share, "ls")  # smbd has read it
+    fss.delete(site.samba, copy)
+
+    fsrvpctl(site, "remove", "--yes")
+    assert conf.read_text() == lines
