@@ -6,7 +6,7 @@ PACKAGED := $(shell find fsrvpd samba_hooks src -name '*.py' -o -name '*.[ch]')
 C_SOURCES := $(wildcard src/fsrvp_*.c)
 C_WARNINGS := -std=c11 -Wall -Wextra -Wconversion -Werror
 
-.PHONY: demo test bench test-ad test-platform test-versions deps venv wheel lint lint-c unit docs
+.PHONY: demo test soak bench test-ad test-platform test-versions deps venv wheel lint lint-c unit docs
 .PHONY: clean
 
 demo: deps
@@ -16,6 +16,13 @@ demo: deps
 test: deps
 	@$(MAKE) --no-print-directory lint
 	$(VENV)/bin/pytest --ignore=tests/versions
+
+# Every fault at every point, clients and crashes in any order, and load, for an hour or so.
+# SOAK is how many plays of clients and crashes there are.
+SOAK ?= 500
+soak: deps
+	@$(MAKE) --no-print-directory --silent venv
+	FSRVPD_SOAK=$(SOAK) $(VENV)/bin/pytest -s tests/reliability
 
 # The part of `test` that needs an Active Directory; it makes one.
 test-ad: deps

@@ -159,6 +159,15 @@ MAX_SETS = Option(
     "How many shadow copy sets may exist.",
     "Smaller where the disk fills with snapshots.",
 )
+MIN_FREE_SPACE = Option(
+    "fsrvpd:min free space",
+    count,
+    "0",
+    "Megabytes that must be free on a volume before a snapshot of it is taken; with less the"
+    " client is told that space is short. 0 takes snapshots as long as the volume can.",
+    "What the users write in a day, where snapshots live for a day: the old blocks of what"
+    " they change stay allocated until the snapshot goes.",
+)
 MAX_SETS_PER_CLIENT = Option(
     "fsrvpd:max sets per client",
     count,
@@ -227,6 +236,7 @@ GLOBAL_OPTIONS: tuple[Option[Any], ...] = (
     SHARED_VOLUMES,
     MAX_SETS,
     MAX_SETS_PER_CLIENT,
+    MIN_FREE_SPACE,
     AUTO_RELEASE_MAX_AGE,
     PERSISTENT_MAX_AGE,
     OWNER_NAME,
@@ -278,6 +288,7 @@ class DaemonSettings(NamedTuple):
     admin_group: str = ""
     metrics_file: str = ""
     metrics_port: int = 0
+    min_free_space: int = 0  # megabytes
 
 
 def parametric(options: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
@@ -311,6 +322,7 @@ def read(given: Mapping[str, str], netbios_name: str) -> DaemonSettings:
         admin_group=ADMIN_GROUP.of(given),
         metrics_file=METRICS_FILE.of(given),
         metrics_port=METRICS_PORT.of(given),
+        min_free_space=MIN_FREE_SPACE.of(given),
     )
 
 

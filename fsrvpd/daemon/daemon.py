@@ -69,6 +69,7 @@ class Daemon:
         selection = parts.selection(mounts)
         volumes = Volumes(selection, mounts)
         self.runner = JobRunner(selection, registry, self._job_done)
+        self.runner.min_free_space = settings.min_free_space
         names = _own_names(configuration)
         self.finder = ShareFinder(registry, volumes, names, samba.realm)
         self.lookups = Lookups(self.loop, self.finder)
@@ -125,6 +126,7 @@ class Daemon:
         self.control.admit(settings.admin_group)
         self.service.configure(settings.agent)
         self.server.requirement = settings.requirement
+        self.runner.min_free_space = settings.min_free_space
         self.finder.rename(_own_names(configuration), configuration.samba.realm)
 
     def run(self) -> None:

@@ -6,12 +6,14 @@ reported exactly once.
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, Optional, Sequence, TypeVar, Union
 
-from fsrvpd.errors import FsrvpdError
+from fsrvpd.errors import FsrvpdError, StorageError
 from fsrvpd.protocol.actions import (
     Commit,
     Expose,
@@ -43,6 +45,7 @@ class JobRunner:
         registry: ShareRegistry,
         done: Callable[[Job, Outcome], None],
     ) -> None:
+        self.min_free_space = 0  # megabytes of a volume; see `_require_room`
         self._provider = selection.provider
         self._registry = registry
         self._done = done
@@ -79,6 +82,7 @@ class JobRunner:
         return Succeeded()
 
     def _prepare_one(self, request: SnapshotRequest) -> None:
+        self._require_room(request.place.volume_root)
         self._provider(request.place.provider).prepare(request)
 
     def _commit(self, job: Commit) -> Succeeded:
@@ -102,10 +106,25 @@ class JobRunner:
 
     def _take(self, request: SnapshotRequest) -> tuple[Snapshot, float]:
         """Take one snapshot; with it the moment at which that was done."""
+        self._require_room(request.place.volume_root)
         provider = self._provider(request.place.provider)
         planned = provider.plan(request)
         provider.create(request, planned)
         return planned, time.monotonic()
+
+    def _require_room(self, root: str) -> None:
+        """Raises: StorageError with ENOSPC, which becomes VSS_E_INSUFFICIENT_STORAGE."""
+        if not self.min_free_space:
+            return
+        try:
+            volume = os.statvfs(root)
+        except OSError as error:
+            number = error.errno or 0
+            raise StorageError(root, os.strerror(number), error_number=number) from error
+        free = volume.f_bavail * volume.f_frsize // 1_000_000
+        if free < self.min_free_space:
+            why = f"{free} MB are free, and fsrvpd:min free space = {self.min_free_space}"
+            raise StorageError(root, why, error_number=errno.ENOSPC)
 
     def _expose(self, job: Union[Expose, Republish]) -> Succeeded:
         self._registry.expose(job.shares)

@@ -10,7 +10,7 @@ import socket
 import struct
 from pathlib import Path
 from types import TracebackType
-from typing import Optional, Type
+from typing import Callable, Optional, Type
 
 from fsrvpd.core.messages import Opnum
 from tests.interop.raw_agent import INTERFACE, RawAgent
@@ -59,10 +59,20 @@ class PipeAgent(RawAgent):
     def hang_up(self) -> None:
         self._stream.close()
 
+    def drip(self, opnum: Opnum, stub: bytes, meanwhile: Callable[[], None]) -> None:
+        """Call, a byte at a time, with something else in between; it must succeed."""
+        for byte in self._message(REQUEST, struct.pack("<IHH", len(stub), 0, opnum) + stub):
+            self._stream.sendall(bytes([byte]))
+            meanwhile()
+        assert self._hear(RESPONSE)[-4:] == bytes(4)
+
     def _say(self, kind: int, body: bytes) -> None:
+        self._stream.sendall(self._message(kind, body))
+
+    def _message(self, kind: int, body: bytes) -> bytes:
         length = HEADER.size + len(body)
         header = HEADER.pack(5, 0, kind, WHOLE, 0x10, length, 0, next(self._ids))
-        self._stream.sendall(struct.pack("<H", length) + header + body)
+        return struct.pack("<H", length) + header + body
 
     def _hear(self, kind: int) -> bytes:
         (length,) = struct.unpack("<H", receive(self._stream, 2))

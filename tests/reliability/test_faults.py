@@ -81,6 +81,19 @@ def test_a_full_volume(bed: Bed) -> None:
     bed.site.lab.run(["rm", volume / "filler"])
 
 
+@pytest.mark.parametrize("share", [TORTURE_SHARE, "vault"])
+def test_a_volume_with_less_than_the_wanted_space(bed: Bed, share: str) -> None:
+    bed.site.samba.set_option("fsrvpd:min free space", "100000")
+    bed.daemon.start()
+    with RawAgent(bed.site) as agent:
+        set_id = added(agent, share)
+        for opnum in (Opnum.PrepareShadowCopySet, Opnum.CommitShadowCopySet):
+            assert call_now(agent, opnum, set_id) == HResult.VSS_E_INSUFFICIENT_STORAGE
+        agent.must(Opnum.AbortShadowCopySet, set_id)
+    assert "fsrvpd:min free space = 100000" in bed.daemon.read_log()
+    bed.site.samba.set_option("fsrvpd:min free space", None)
+
+
 def test_a_full_state_disk(bed: Bed) -> None:
     """Nothing is answered as done that could be lost, and what was promised is served on."""
     state_folder(bed).mkdir(exist_ok=True)

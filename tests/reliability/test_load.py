@@ -1,0 +1,85 @@
+"""64 clients at once, each with sets of its own, over all volumes; every result is checked."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from fsrvpd.core.messages import Opnum, format_guid
+from tests.interop.site import TORTURE_SHARE
+from tests.reliability.bed import Bed, assert_in_order
+from tests.reliability.pipe_agent import PipeAgent, connect
+
+CLIENTS = 64
+SECONDS = 300 if os.environ.get("FSRVPD_SOAK") else 6
+SETS = ((TORTURE_SHARE, "vault"), ("deep",), ("vault",), ("hidden$", "with space"))
+IDLE = 1000  # connections of clients that say nothing more
+
+
+def test_many_clients_at_once(bed: Bed) -> None:
+    bed.daemon.start()
+    end = time.monotonic() + SECONDS
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        tallies = list(pool.map(lambda number: work(bed, number, end), range(CLIENTS)))
+    total = sum(tallies, Counter())
+    print(f"\n{dict(total)} in {SECONDS} s")
+    assert all(tally["sets"] for tally in tallies)
+    assert total["sets"] == total["recovered"] + total["aborted"]
+    status = bed.daemon.ask("status")
+    assert status["failures"] == {}
+    assert bed.daemon.ask("list-sets") == []
+    assert_in_order(bed)
+    bed.daemon.stop()
+
+
+def work(bed: Bed, number: int, end: float) -> Counter[str]:
+    tally: Counter[str] = Counter()
+    while not tally["sets"] or time.monotonic() < end:
+        with PipeAgent(bed.site, f"10.64.0.{number}") as agent:
+            shares = SETS[(number + tally["sets"]) % len(SETS)]
+            one_set(agent, shares, tally)
+    return tally
+
+
+def one_set(agent: PipeAgent, shares: tuple[str, ...], tally: Counter[str]) -> None:
+    tally["sets"] += 1
+    set_id = agent.start()
+    copies = {share: agent.add(set_id, share) for share in shares}
+    agent.expose(set_id)
+    for share, copy_id in copies.items():
+        told = agent.mapping(set_id, copy_id, share)
+        hidden = "$" if share.endswith("$") else ""
+        assert (told.set_id, told.copy_id) == (set_id, copy_id)
+        assert told.share == f"{share}@{format_guid(copy_id)}{hidden}"
+    if tally["sets"] % 3 == 0:
+        agent.must(Opnum.AbortShadowCopySet, set_id)
+        tally["aborted"] += 1
+        return
+    agent.advance(Opnum.RecoveryCompleteShadowCopySet, set_id)
+    for share, copy_id in copies.items():
+        agent.delete(set_id, copy_id, share)
+    tally["recovered"] += 1
+
+
+def test_a_thousand_silent_connections_hinder_nobody(bed: Bed) -> None:
+    bed.daemon.start()
+    # From many addresses, so that no client's own limit is met.
+    silent = [connect(bed.site, f"10.65.{n // 256}.{n % 256}") for n in range(IDLE)]
+    with PipeAgent(bed.site, "192.0.2.1") as agent:
+        one_set(agent, ("deep",), Counter())
+        assert bed.daemon.ask("status")["pipe"]["connections"] >= IDLE
+    for stream in silent:
+        stream.close()
+    assert_in_order(bed)
+    bed.daemon.stop()
+
+
+def test_a_byte_at_a_time_hinders_nobody(bed: Bed) -> None:
+    """The same bytes that `PipeAgent` sends at once, dripping while another one works."""
+    bed.daemon.start()
+    with PipeAgent(bed.site, "192.0.2.1") as agent, PipeAgent(bed.site, "192.0.2.2") as slow:
+        slow.drip(Opnum.GetSupportedVersion, b"", lambda: one_set(agent, ("deep",), Counter()))
+    assert_in_order(bed)
+    bed.daemon.stop()
