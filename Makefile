@@ -13,9 +13,10 @@ demo: deps
 	@$(MAKE) --no-print-directory --silent venv
 	@$(VENV)/bin/python -m demo.demo
 
+# What runs in labs is the built wheel, in an environment without the tree.
 test: deps
-	@$(MAKE) --no-print-directory lint
-	$(VENV)/bin/pytest --ignore=tests/versions
+	@$(MAKE) --no-print-directory lint wheel
+	FSRVPD_SCRIPTS=$(CURDIR)/$(WHEEL)/venv/bin $(VENV)/bin/pytest --ignore=tests/versions
 
 # Every fault at every point, clients and crashes in any order, and load, for an hour or so.
 # SOAK is how many plays of clients and crashes there are.
