@@ -6,8 +6,10 @@ from typing import Iterator
 
 import pytest
 
-from tests.interop.site import Site
-from tests.reliability.bed import Bed, open_bed
+pytest.register_assert_rewrite("tests.reliability.bed", "tests.reliability.judge")
+
+from tests.interop.site import Site  # noqa: E402 (after the line above)
+from tests.reliability.bed import Bed, open_bed  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ class Truths(NamedTuple):
 
 
 def read(site: Site) -> Truths:
-    argv = ["/usr/bin/python3", "-c", READ, str(site.samba.place("state directory"))]
+    argv = ["/usr/bin/python3", "-c", READ, str(site.lab.seen(site.samba.place("state directory")))]
     answer = json.loads(subprocess.run(argv, capture_output=True, check=True, timeout=60).stdout)
     on_disk = {name.partition("/root")[2] for name in site.snapshots()}
     marks = frozenset(name for name in on_disk if "/.marks/" in name)
