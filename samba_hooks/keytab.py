@@ -4,8 +4,9 @@ Samba keeps a member's machine password in secrets.tdb and most often in no keyt
 so we have `net` export it into one of our own, and again whenever that file changes:
 every change is a transaction, and tdb sets the file's time with each.
 
-Observed with Samba 4.17.12: takes 1 s and a domain controller. From 4.21 on `net` wants
-to be told the keytab in another option (source3/utils/net_ads.c, release notes of 4.21).
+Observed with Samba 4.17.12, 4.22.11 and 4.25.1: takes 1 s and a domain controller. From
+4.21 on `net` is told the keytab in another option (smb.conf(5): "sync machine password to
+keytab").
 """
 
 from __future__ import annotations
@@ -108,7 +109,8 @@ def make(
 def _options(samba_version: str, path: str) -> list[str]:
     found = re.match(r"(\d+)\.(\d+)", samba_version)
     if found and (int(found[1]), int(found[2])) >= (4, 21):
-        spec = f"{path}:account_name:spn_prefixes=host,cifs:sync_kvno:machine_password"
+        # The option is a list of specifications: one with a comma in it must stand in quotes.
+        spec = f'"{path}:account_name:spn_prefixes=host,cifs:sync_kvno:machine_password"'
         return [f"--option=sync machine password to keytab={spec}"]
     return [
         f"--option=kerberos method={_DEDICATED}",

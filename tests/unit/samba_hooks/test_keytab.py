@@ -55,7 +55,7 @@ def test_net_is_told_as_before_4_21(version: str) -> None:
 @pytest.mark.parametrize("version", ["4.21.0", "4.22.4-Debian", "5.0.1"])
 def test_net_is_told_as_from_4_21_on(version: str) -> None:
     [option] = keytab._options(version, "/k")
-    assert option.startswith("--option=sync machine password to keytab=/k:account_name:")
+    assert option.startswith('--option=sync machine password to keytab="/k:account_name:')
 
 
 def test_failure_names_the_next_step(tmp_path: Path) -> None:
