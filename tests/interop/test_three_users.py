@@ -61,7 +61,7 @@ def share(request: pytest.FixtureRequest) -> str:
     return name
 
 
-@pytest.fixture(params=KINDS.values(), ids=KINDS)
+@pytest.fixture(params=KINDS.values(), ids=KINDS, scope="module")
 def kind(site: Site, people: People, share: str, request: pytest.FixtureRequest) -> Iterator[Kind]:
     """A share in which everybody may read OPEN, and the reader SECRET too."""
     chosen: Kind = request.param
@@ -115,4 +115,5 @@ def test_its_acls_are_those_of_the_moment(
         assert_reads_only_what_is_open(reader, share)
         assert reader.read(copy.share, SECRET) == f"{SECRET} as it was\n"
     fss.delete(site.samba, copy)
+    kind.admit(site, share, people.reader)
     site.assert_nothing_is_left()
