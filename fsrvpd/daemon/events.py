@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from typing import Callable, Mapping, NamedTuple, Union
 
 from fsrvpd.daemon.logs import CALLS, NOTICE
@@ -97,6 +98,8 @@ EVENTS = (
 )
 BY_NAME = {event.name: event for event in EVENTS}
 
+counts: Counter[str] = Counter()  # reported since the start, by name; not every "call" is
+
 Watcher = Callable[[Event, str, Mapping[str, Field]], None]
 _watchers: list[Watcher] = []
 
@@ -114,6 +117,7 @@ def is_wanted(log: logging.Logger, name: str) -> bool:
 
 def report(log: logging.Logger, name: str, /, text: str = "", **fields: Field) -> None:
     """Log an event."""
+    counts[name] += 1
     event = BY_NAME.get(name) or Event(0, name, NOTICE, "")
     for watcher in list(_watchers):
         watcher(event, text, fields)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Optional
 
 from fsrvpd import __version__
 from fsrvpd.core.messages import Opnum
+from fsrvpd.daemon import events
 from fsrvpd.daemon.loop import Loop
 from fsrvpd.daemon.server import PipeServer
 from fsrvpd.daemon.service import Service
@@ -31,6 +32,7 @@ log = logging.getLogger("fsrvpd.metrics")
 
 LOOPBACK = "127.0.0.1"
 INTERVAL = 15.0  # s between two writings of the file
+CALLS = {"call", "call-refused"}  # counted by method and result
 PATIENCE = 5.0  # s that a scrape waits for the loop
 LATENCIES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60)
 
@@ -130,9 +132,9 @@ class Metrics:
         calls = CounterMetricFamily("fsrvpd_calls", "Calls answered.", labels=["method", "result"])
         for (method, result), number in service.results.items():
             calls.add_metric([method, name_of(result)], number)
-        events = CounterMetricFamily("fsrvpd_events", "Events of sets.", labels=["event"])
-        for name, number in service.events.items():
-            events.add_metric([name], number)
+        seen = CounterMetricFamily("fsrvpd_events", "Events by name.", labels=["event"])
+        for name in events.BY_NAME.keys() - CALLS:
+            seen.add_metric([name], events.counts[name])
         oldest = min((each.started for each in agent.table), default=None)
         age = GaugeMetricFamily("fsrvpd_oldest_set_age_seconds", "Age of the oldest set, or 0.")
         age.add_metric([], time.time() - oldest if oldest else 0)
@@ -140,7 +142,7 @@ class Metrics:
         pipe.add_metric([], self._server.owns_pipe())
         retaken = CounterMetricFamily("fsrvpd_pipe_retaken", "Times the socket was taken back.")
         retaken.add_metric([], self._server.retaken)
-        return [info, sets, age, calls, events, pipe, retaken, *self._space()]
+        return [info, sets, age, calls, seen, pipe, retaken, *self._space()]
 
     def _space(self) -> list[Metric]:
         """Of the volumes that hold snapshots: what they share cannot be told apart."""

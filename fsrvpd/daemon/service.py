@@ -55,7 +55,6 @@ class Service:
     def __init__(self, agent: Agent, store: StateStore, submit: Callable[[Job], None]) -> None:
         self.agent = agent
         self.results: Counter[tuple[str, int]] = Counter()  # answers, by method and result
-        self.events: Counter[str] = Counter()  # of the agent, by name
         self.observe: Callable[[Opnum, float], None] = _look_away  # seconds until the answer
         self._store = store
         self._submit = submit
@@ -147,7 +146,6 @@ class Service:
         elif isinstance(action, Event):
             key = action.shadow_copy_set_id
             report(log, action.name, action.text, set=format_guid(key) if key else "-")
-            self.events[action.name] += 1
 
     def _answer(self, answer: Answer, failure: Optional[StoreError]) -> None:
         pending: Pending = answer.ticket

@@ -35,6 +35,8 @@ def test_metrics_appear_with_a_reload_and_go_with_another(site: Site) -> None:
     assert 'fsrvpd_calls_total{method="CommitShadowCopySet",result="ZERO"} 1.0' in text
     assert 'fsrvpd_call_seconds_count{method="CommitShadowCopySet"} 1.0' in text
     assert "fsrvpd_pipe_ours 1.0" in text
+    assert 'fsrvpd_events_total{event="configuration-loaded"} 1.0' in text
+    assert 'fsrvpd_events_total{event="stray-removed"} 0.0' in text
     volume = f'volume="{site.volumes["projects"]}"'
     assert f"fsrvpd_snapshots{{{volume}}} 1.0" in text
     assert f"fsrvpd_volume_free_bytes{{{volume}}}" in text
