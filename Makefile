@@ -6,7 +6,7 @@ PACKAGED := $(shell find fsrvpd samba_hooks src -name '*.py' -o -name '*.[ch]')
 C_SOURCES := $(wildcard src/fsrvp_*.c)
 C_WARNINGS := -std=c11 -Wall -Wextra -Wconversion -Werror
 
-.PHONY: demo test soak bench test-ad test-platform test-versions deps venv wheel lint lint-c unit docs
+.PHONY: demo test fuzz soak bench test-ad test-platform test-versions deps venv wheel lint lint-c unit docs
 .PHONY: clean
 
 demo: deps
@@ -24,6 +24,14 @@ SOAK ?= 500
 soak: deps
 	@$(MAKE) --no-print-directory --silent venv
 	FSRVPD_SOAK=$(SOAK) $(VENV)/bin/pytest -s tests/reliability
+
+# The fuzzers of the test suite at length: RUNS inputs for each C harness, and hypothesis
+# throws EXAMPLES of noise at associations.
+RUNS ?= 20000000
+EXAMPLES ?= 100000
+fuzz: deps
+	@$(MAKE) --no-print-directory --silent venv
+	FSRVPD_FUZZ_RUNS=$(RUNS) FSRVPD_FUZZ_EXAMPLES=$(EXAMPLES) $(VENV)/bin/pytest tests/fuzz tests/unit/rpc/test_hostile_bytes.py
 
 # The part of `test` that needs an Active Directory; it makes one.
 test-ad: deps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -20,6 +21,8 @@ STREAMS = [
     for path in sorted(VECTORS.glob("*.json"))
     for association in json.loads(path.read_text())["associations"]
 ]
+
+EXAMPLES = int(os.environ.get("FSRVPD_FUZZ_EXAMPLES", "300"))
 
 
 @st.composite
@@ -45,7 +48,7 @@ def serve(association: Association, data: bytes, answering: bool) -> None:
             association.answer(call, messages.refusal(call.opnum, 0x80070005))
 
 
-@settings(max_examples=300)
+@settings(max_examples=EXAMPLES)
 @given(hostile_streams(), st.integers(1, 400), st.booleans())
 def test_whatever_comes_is_answered_in_form(stream: bytes, size: int, answering: bool) -> None:
     association = Association(1)
