@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from os.path import basename
 from typing import Iterator, NamedTuple
 
@@ -32,7 +32,8 @@ def open_bed() -> Iterator[Bed]:
         samba.net("conf", "addshare", "not ours", "/tmp")
         lab.run(["mkdir", "-p", volumes["vault"] / "not ours"])
         daemon = WalkedDaemon(lab, samba)
-        yield Bed(Site(lab, samba, daemon, volumes), daemon)
+        with closing(daemon):
+            yield Bed(Site(lab, samba, daemon, volumes), daemon)
 
 
 def assert_in_order(bed: Bed, *, after_power_cut: bool = False) -> None:

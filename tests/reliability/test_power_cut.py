@@ -7,7 +7,7 @@ disk holds at that moment; what the kernel has not written yet is not in it.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Iterator
@@ -46,7 +46,8 @@ def open_bed_on_disks() -> Iterator[Bed]:
         lab.run(["mkdir", "-p", volumes["vault"] / "not ours"])
         lab.run(["sync"])
         daemon = WalkedDaemon(lab, samba)
-        yield Bed(Site(lab, samba, daemon, volumes), daemon)
+        with closing(daemon):
+            yield Bed(Site(lab, samba, daemon, volumes), daemon)
 
 
 @pytest.fixture(scope="module")

@@ -132,6 +132,13 @@ class WalkedDaemon(FsrvpdProcess):
     def is_alive(self) -> bool:
         return self._life is not None and self._life.poll() is None
 
+    def close(self) -> None:
+        """Let go of it, for the end of the lab."""
+        if self.is_alive():
+            self.kill()
+        if self._life is not None:
+            self._life.close()
+
     def terminate(self) -> None:
         """Ask it to end, as an admin does; see `wait`."""
         assert self._life is not None
