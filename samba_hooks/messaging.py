@@ -169,6 +169,7 @@ def _directory(path: str, mode: int) -> str:
     try:
         with contextlib.suppress(FileExistsError):
             os.mkdir(path, mode)
+            os.chmod(path, mode)  # whatever the umask: Samba wants exactly this
         found = os.lstat(path)
     except OSError as error:
         raise ConfigError(f"{path}: Samba's message bus cannot be joined: {error}") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import secrets
 import threading
 import time
 from http.server import ThreadingHTTPServer
@@ -165,10 +166,22 @@ class Metrics:
         return [held, free, size]
 
     def _write(self) -> None:
-        from prometheus_client import write_to_textfile
+        """The directory may belong to another user: no link is followed, and the file is
+        whole at any moment and readable for the node exporter."""
+        from prometheus_client import generate_latest
 
+        folder, name = os.path.split(self._file)
+        fresh = f".{name}.{secrets.token_hex(8)}"
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            write_to_textfile(self._file, self._registry)
+            directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                with open(os.open(fresh, flags, 0o644, dir_fd=directory), "wb") as file:
+                    os.fchmod(file.fileno(), 0o644)
+                    file.write(generate_latest(self._registry))
+                os.rename(fresh, name, src_dir_fd=directory, dst_dir_fd=directory)
+            finally:
+                os.close(directory)
         except OSError as error:
             log.error("%s: metrics cannot be written: %s", self._file, error)
 

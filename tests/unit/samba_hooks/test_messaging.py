@@ -84,10 +84,15 @@ def locked(path: Path) -> bool:
 
 
 def test_without_a_samba_both_places_are_prepared(places: tuple[Path, Path]) -> None:
-    bus = join(places)
+    before = os.umask(0o077)
+    try:
+        bus = join(places)
+    finally:
+        os.umask(before)
     assert len(bus.mailboxes) == 2
     for place in places:
         assert stat.S_IMODE((place / "msg.sock").stat().st_mode) == 0o700
+    assert stat.S_IMODE((places[1] / "msg.lock").stat().st_mode) == 0o755
     bus.close()
 
 
