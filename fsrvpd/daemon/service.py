@@ -153,11 +153,12 @@ class Service:
         if failure is not None and response.result == HResult.ZERO:
             response = refusal(pending.opnum, HResult.E_UNEXPECTED)
             reason = str(failure)
+        seconds = time.monotonic() - pending.began
+        # Before the answer, so that who has it finds the call in the log.
+        self._log_call(pending, response, reason, seconds)
         pending.peer.answer(pending.reference, response)
         self.results[pending.opnum.name, response.result] += 1
-        seconds = time.monotonic() - pending.began
         self.observe(pending.opnum, seconds)
-        self._log_call(pending, response, reason, seconds)
 
     def _log_call(self, pending: Pending, response: Response, reason: str, seconds: float) -> None:
         event = "call-refused" if response.result else "call"
