@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, Optional, Sequence, TypeVar, Union
+from typing import Callable, NamedTuple, Optional, Sequence, TypeVar, Union
 
 from fsrvpd.errors import FsrvpdError, StorageError
 from fsrvpd.protocol.actions import (
@@ -28,12 +28,19 @@ from fsrvpd.protocol.actions import (
 )
 from fsrvpd.protocol.hresult import HResult
 from fsrvpd.protocol.outcome import hresult_of
-from fsrvpd.protocol.ports import ShareRegistry, Snapshot, SnapshotRequest
+from fsrvpd.protocol.ports import ShareRegistry, Snapshot, SnapshotRequest, TakesTogether
 from fsrvpd.providers.selection import Selection
 
 log = logging.getLogger("fsrvpd.jobs")
+R = TypeVar("R")
 T = TypeVar("T")
 WORKERS = 256  # made when needed; a job that hangs on its storage holds one of them
+
+
+class _Taken(NamedTuple):
+    request: SnapshotRequest
+    snapshot: Snapshot
+    moment: float  # of time.monotonic
 
 
 class JobRunner:
@@ -87,13 +94,13 @@ class JobRunner:
 
     def _commit(self, job: Commit) -> Succeeded:
         began = time.monotonic()
-        results = _side_by_side(self._take, job.requests)
-        taken = [each for each in results if not isinstance(each, FsrvpdError)]
+        results = _side_by_side(self._take, self._groups(job.requests))
+        taken = [one for each in results if not isinstance(each, FsrvpdError) for one in each]
         for failure in _failures(results):
-            for snapshot, _ in taken:
-                self._attempt_delete(snapshot)
+            for one in taken:
+                self._attempt_delete(one.snapshot)
             raise failure
-        moments = [moment for _, moment in taken]
+        moments = [one.moment for one in taken]
         spread = max(moments) - min(moments)
         log.info(
             "commit set=%s snapshots=%d ms=%.1f spread_ms=%.1f",
@@ -102,15 +109,31 @@ class JobRunner:
             (time.monotonic() - began) * 1000,
             spread * 1000,
         )
-        return Succeeded(tuple(snapshot for snapshot, _ in taken), spread)
+        snapshots = {one.request.shadow_copy_id: one.snapshot for one in taken}
+        ordered = tuple(snapshots[request.shadow_copy_id] for request in job.requests)
+        return Succeeded(ordered, spread)
 
-    def _take(self, request: SnapshotRequest) -> tuple[Snapshot, float]:
-        """Take one snapshot; with it the moment at which that was done."""
-        self._require_room(request.place.volume_root)
-        provider = self._provider(request.place.provider)
-        planned = provider.plan(request)
-        provider.create(request, planned)
-        return planned, time.monotonic()
+    def _groups(self, requests: Sequence[SnapshotRequest]) -> list[list[SnapshotRequest]]:
+        """Those that one provider takes at one moment, and each other by itself."""
+        groups: dict[str, list[SnapshotRequest]] = {}
+        for request in requests:
+            name = request.place.provider
+            together = isinstance(self._provider(name), TakesTogether)
+            groups.setdefault(name if together else request.shadow_copy_id, []).append(request)
+        return list(groups.values())
+
+    def _take(self, requests: list[SnapshotRequest]) -> list[_Taken]:
+        """Take the snapshots of one group; with them the moment at which that was done."""
+        for request in requests:
+            self._require_room(request.place.volume_root)
+        provider = self._provider(requests[0].place.provider)
+        planned = [provider.plan(request) for request in requests]
+        if len(requests) > 1 and isinstance(provider, TakesTogether):
+            provider.create_together(list(zip(requests, planned)))
+        else:
+            provider.create(requests[0], planned[0])
+        moment = time.monotonic()
+        return [_Taken(*each, moment) for each in zip(requests, planned)]
 
     def _require_room(self, root: str) -> None:
         """Raises: StorageError with ENOSPC, which becomes VSS_E_INSUFFICIENT_STORAGE."""
@@ -163,12 +186,10 @@ class JobRunner:
         return lost
 
 
-def _side_by_side(
-    work: Callable[[SnapshotRequest], T], requests: list[SnapshotRequest]
-) -> list[Union[T, FsrvpdError]]:
+def _side_by_side(work: Callable[[R], T], requests: Sequence[R]) -> list[Union[T, FsrvpdError]]:
     """Work on all requests at once; results, or the failures in their places, in order."""
 
-    def attempt(request: SnapshotRequest) -> Union[T, FsrvpdError]:
+    def attempt(request: R) -> Union[T, FsrvpdError]:
         try:
             return work(request)
         except FsrvpdError as error:

@@ -11,7 +11,7 @@ import os
 from typing import Iterable, Mapping, NamedTuple, Protocol, Sequence
 
 from fsrvpd.errors import FsrvpdError
-from fsrvpd.protocol.ports import Found, Share, SharePlace, ShareRegistry, Snapshot
+from fsrvpd.protocol.ports import BringsUp, Found, Share, SharePlace, ShareRegistry, Snapshot
 from fsrvpd.providers.selection import Selection
 
 log = logging.getLogger("fsrvpd.survey")
@@ -67,6 +67,7 @@ class Surveyor:
         at_hand = known - set(absent)
         roots = {volume.root for volume in at_hand} | self._roots_of_shares()
         found = [each for root in sorted(roots) for each in self._find(root)]
+        self._bring_up(found)
         names = {(volume.volume_name, volume.provider) for volume in at_hand}
         gone = frozenset(
             each
@@ -109,6 +110,16 @@ class Surveyor:
             except FsrvpdError as error:
                 log.debug("provider %s has nothing at %s: %s", provider.name, root, error)
         return found
+
+    def _bring_up(self, found: Iterable[Found]) -> None:
+        """What is mounted to be read, is not after a reboot; then it would seem to be gone."""
+        for each in found:
+            try:
+                provider = self._selection.provider(each.snapshot.provider)
+                if isinstance(provider, BringsUp):
+                    provider.bring_up(each.snapshot)
+            except FsrvpdError as error:
+                log.error("snapshot %s cannot be read: %s", each.snapshot.root, error)
 
     def _paths(self, shares: Iterable[str]) -> dict[str, str]:
         paths = {}

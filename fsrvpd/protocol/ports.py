@@ -6,7 +6,7 @@ side that touches disks and Samba's registry can become two processes.
 
 from __future__ import annotations
 
-from typing import Iterable, Mapping, NamedTuple, Optional, Protocol, Sequence
+from typing import Iterable, Mapping, NamedTuple, Optional, Protocol, Sequence, runtime_checkable
 
 from fsrvpd.core.messages import Guid
 
@@ -143,6 +143,22 @@ class Provider(Protocol):
 
     def previous_versions(self, place: SharePlace) -> PreviousVersions:
         """Where the snapshots of a share stand for shadow_copy2."""
+
+
+@runtime_checkable
+class TakesTogether(Protocol):
+    """What a provider can besides whose snapshots of several volumes share one moment."""
+
+    def create_together(self, wanted: Sequence[tuple[SnapshotRequest, Snapshot]]) -> None:
+        """`create` for all of them; on failure nothing is left of any."""
+
+
+@runtime_checkable
+class BringsUp(Protocol):
+    """What a provider can besides whose snapshots are mounted: after a reboot they are not."""
+
+    def bring_up(self, snapshot: Snapshot) -> None:
+        """Make the snapshot readable at its place; nothing happens when it is."""
 
 
 class ShadowShare(NamedTuple):

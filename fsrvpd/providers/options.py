@@ -7,6 +7,8 @@ from fsrvpd.protocol.ports import Share
 PROVIDER = "provider"
 ANY = "auto"
 PREVIOUS_VERSIONS = "previous versions"
+POOL_LIMIT = "pool limit"
+DEFAULT_POOL_LIMIT = 90.0  # per cent
 _TRUE = ("yes", "true", "on", "1")  # what Samba's parser takes for a true boolean
 
 
@@ -18,3 +20,12 @@ def wants_previous_versions(share: Share) -> bool:
 def forced_provider(share: Share) -> str:
     """`fsrvp:provider`: the one that must be used, `ANY` when the first that can may be."""
     return share.options.get(PROVIDER, ANY).strip().lower()
+
+
+def pool_limit(share: Share) -> float:
+    """`fsrvp:pool limit`: how full, in per cent, a thin pool may be for a snapshot to be
+    taken. What cannot be read was complained about when smb.conf was."""
+    try:
+        return float(share.options.get(POOL_LIMIT, DEFAULT_POOL_LIMIT))
+    except ValueError:
+        return DEFAULT_POOL_LIMIT

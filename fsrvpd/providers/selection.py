@@ -9,8 +9,10 @@ from fsrvpd.errors import StorageError
 from fsrvpd.protocol.ports import Provider, Share
 from fsrvpd.providers.btrfs import Btrfs
 from fsrvpd.providers.cephfs import CephFs
+from fsrvpd.providers.lvm import Lvm
 from fsrvpd.providers.options import ANY, forced_provider
 from fsrvpd.providers.reflink import Reflink
+from fsrvpd.providers.zfs import Zfs
 
 
 class Choice(NamedTuple):
@@ -55,4 +57,4 @@ class Selection:
 
 def standard(mounts: LiveMounts) -> Selection:
     """reflink last: where another could serve too, a snapshot is better than a clone."""
-    return Selection([Btrfs(mounts), CephFs(mounts), Reflink(mounts)])
+    return Selection([Btrfs(mounts), Zfs(mounts), Lvm(mounts), CephFs(mounts), Reflink(mounts)])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,9 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, List, Sequence, Tuple
 
-from tests.platform import ceph
+from tests.platform import ceph, guest
+from tests.platform import kernel as kernels
+from tests.platform.guest import Guest
 from tests.platform.report import BEGIN, END, Table, outcomes
 from tests.platform.roots import CannotBuild
 
@@ -28,6 +31,8 @@ SUITE = [
     f"{CONTRACT}/test_home.py",
     f"{CONTRACT}/test_whole_volume.py",
 ]
+IN_GUEST = [f"{CONTRACT}/test_contract.py", f"{CONTRACT}/test_whole_volume.py"]
+GUEST_PATIENCE = 2400.0  # s; a quarter of that on an idle machine
 Runner = Callable[[Sequence[str], Path], None]
 
 
@@ -53,9 +58,32 @@ def run_with_ceph(beds: Sequence[str], junit: Path) -> None:
     )
 
 
+def run_in_guest(beds: Sequence[str], junit: Path, kernel: Path, modules: Sequence[str]) -> None:
+    """Only what is about storage: the machine is slow, and its Python ten times as slow."""
+    settings = {"FSRVPD_TEST_BEDS": ",".join(beds), "FSRVPD_TEST_MACHINE": "guest"}
+    with Guest(guest.programs(), kernel, modules) as machine:
+        report = machine.host / "junit.xml"
+        argv = [guest.python(), *pytest_argv(Path("/host/junit.xml"))[1:], *IN_GUEST]
+        machine.run(argv, timeout=GUEST_PATIENCE, **settings)
+        if not report.exists():
+            raise CannotBuild("pytest ended without a report, see above")
+        shutil.copy(report, junit)
+
+
+def run_with_lvm(beds: Sequence[str], junit: Path) -> None:
+    """On a kernel that can freeze several volumes for snapshots of one moment."""
+    run_in_guest(beds, junit, kernels.kernel("backports"), ["dm-thin-pool"])
+
+
+def run_with_zfs(beds: Sequence[str], junit: Path) -> None:
+    run_in_guest(beds, junit, kernels.with_zfs(), ["zfs"])
+
+
 GROUPS: Dict[Tuple[str, ...], Runner] = {
     ("btrfs", "reflink"): run_here,
     ("cephfs",): run_with_ceph,
+    ("lvm",): run_with_lvm,
+    ("zfs",): run_with_zfs,
 }
 BEDS = [bed for group in GROUPS for bed in group]
 

@@ -9,35 +9,40 @@ import shutil
 from pathlib import Path
 from typing import Optional
 
-from tests.platform.roots import base, cache, chrooted, install, made, release, run
+from tests.platform.roots import MIRROR, base, cache, chrooted, install, made, release, run
 
 PACKAGE = "linux-image-amd64"
 BUILD = ["dkms", "build-essential"]
 
 
-def kernel() -> Path:
-    """A directory with `boot/vmlinuz-*` and `lib/modules/*`."""
+def kernel(suite: str = "") -> Path:
+    """A directory with `boot/vmlinuz-*` and `lib/modules/*`: the release's own kernel, or
+    the newer one of a suite such as `backports`."""
+    source = f"{release()}-{suite}" if suite else release()
 
     def make(target: Path) -> None:
         work = target.with_name(target.name + ".work")
         run(["cp", "-a", base(), work])
         try:
+            with (work / "etc/apt/sources.list").open("a") as sources:
+                sources.write(f"deb {MIRROR} {source} main\n")
             chrooted(work, ["apt-get", "-qq", "update"])
-            package = _image(work)
-            chrooted(work, ["sh", "-c", f"cd /tmp && apt-get -qq download {package}"])
+            package = _image(work, source)
+            chrooted(work, ["sh", "-c", 'cd /tmp && apt-get -qq download "$1"', "sh", package])
             (archive,) = (work / "tmp").glob("*.deb")
             run(["dpkg-deb", "-x", archive, target])
             run(["depmod", "-b", target, version(target)])
         finally:
             shutil.rmtree(work)
 
-    return made("kernel", [PACKAGE], make)
+    return made("kernel", [PACKAGE, *filter(None, [suite])], make)
 
 
-def _image(root: Path) -> str:
+def _image(root: Path, source: str) -> str:
     """The package that the one for the newest kernel depends on."""
-    shown = chrooted(root, ["apt-cache", "depends", PACKAGE])
-    return next(word for word in shown.split() if word.startswith("linux-image-6"))
+    argv = ["apt-get", "-s", "-qq", "-t", source, "--no-install-recommends", "install", PACKAGE]
+    words = [line.split()[1] for line in chrooted(root, argv).splitlines() if line[:5] == "Inst "]
+    return next(word for word in words if word.startswith("linux-image-") and word != PACKAGE)
 
 
 def version(tree: Path) -> str:
@@ -72,3 +77,15 @@ def zfs_modules() -> Path:
 
 def _zfs_name() -> str:
     return f"zfs-{release()}-{version(kernel())}"
+
+
+def with_zfs() -> Path:
+    """As `kernel`, and OpenZFS' modules among those of the kernel."""
+    plain, modules = kernel(), zfs_modules()
+
+    def make(target: Path) -> None:
+        run(["cp", "-a", plain, target])
+        run(["cp", "-r", modules, target / "lib/modules" / version(plain) / "extra"])
+        run(["depmod", "-b", target, version(plain)])
+
+    return made("kernel-with-zfs", [plain.name, modules.name], make)

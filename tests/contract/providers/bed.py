@@ -30,6 +30,7 @@ class Bed:
     """`directory` is the share: deep inside the volume, with letters beyond ASCII."""
 
     reserved = ".fsrvpd"  # by what a path inside a snapshot is known
+    many = 100  # snapshots, for the case that wants to see many
 
     def __init__(self, new_provider: Callable[[], Provider], volume: Path) -> None:
         self.new_provider = new_provider  # as after a restart of the daemon
@@ -74,6 +75,9 @@ class Bed:
         standing |= set((home / ".marks").glob("*"))
         standing |= {path for share in home.glob("*") if ours(share) for path in share.iterdir()}
         return sorted(str(path.relative_to(home)) for path in standing)
+
+    def exists(self, snapshot: Snapshot) -> bool:
+        return os.path.exists(snapshot.root)
 
     def interrupt(self, snapshot: Snapshot) -> None:
         """As if the power had failed between its mark and the snapshot itself."""

@@ -11,10 +11,14 @@ from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.protocol.ports import Provider
 from fsrvpd.providers.btrfs import Btrfs
 from fsrvpd.providers.cephfs import CephFs
+from fsrvpd.providers.lvm import Lvm
 from fsrvpd.providers.reflink import Reflink
+from fsrvpd.providers.zfs import Zfs
 from tests.contract.providers import private_mounts
 from tests.contract.providers.bed import Bed
 from tests.contract.providers.ceph_bed import CephBed
+from tests.contract.providers.lvm_bed import LvmBed, VolumeGroup
+from tests.contract.providers.zfs_bed import Pool, ZfsBed
 from tests.platform import ceph
 from tests.platform.ceph import Cluster
 
@@ -93,6 +97,34 @@ def cephfs_bed(cluster: Cluster, mounts: LiveMounts) -> Iterator[Bed]:
     bed = CephBed(cluster, lambda: CephFs(mounts))
     yield bed
     cluster.unmount(bed.volume)
+
+
+@pytest.fixture(scope="session")
+def volume_group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VolumeGroup]:
+    group = VolumeGroup(tmp_path_factory.mktemp("group"), "fsrvpdtest")
+    yield group
+    group.close()
+
+
+@pytest.fixture
+def lvm_bed(volume_group: VolumeGroup, mounts: LiveMounts, tmp_path: Path) -> Iterator[LvmBed]:
+    bed = LvmBed(volume_group, "xfs", tmp_path, lambda: Lvm(mounts))
+    yield bed
+    bed.close()
+
+
+@pytest.fixture(scope="session")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    pool = Pool(tmp_path_factory.mktemp("pool"), "fsrvpdtest")
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def zfs_bed(pool: Pool, mounts: LiveMounts, tmp_path: Path) -> Iterator[ZfsBed]:
+    bed = ZfsBed(pool, tmp_path, lambda: Zfs(mounts))
+    yield bed
+    bed.close()
 
 
 @pytest.fixture(params=BEDS)

@@ -25,7 +25,7 @@ def share(**options: str) -> Share:
 def test_every_refusal_has_its_reason(selection: Selection) -> None:
     choice = selection.choose(share(), "/proc")
     assert choice.provider is None
-    assert list(choice.refusals) == ["btrfs", "cephfs", "reflink"]
+    assert list(choice.refusals) == ["btrfs", "zfs", "lvm", "cephfs", "reflink"]
     assert all("/proc" in why and "on proc" in why for why in choice.refusals.values())
 
 
@@ -35,7 +35,7 @@ def test_a_forced_provider_is_asked_alone(selection: Selection) -> None:
 
 def test_a_provider_that_does_not_exist_is_named(selection: Selection) -> None:
     choice = selection.choose(share(provider="ntfs"), "/proc")
-    known = "auto, btrfs, cephfs, reflink"
+    known = "auto, btrfs, zfs, lvm, cephfs, reflink"
     assert choice.refusals == {"ntfs": f"there is no provider ntfs; fsrvp:provider can be {known}"}
     with pytest.raises(StorageError, match="no provider ntfs"):
         selection.provider("ntfs")

@@ -1,0 +1,133 @@
+"""Thin volumes of a real volume group, on a loop device: needs a kernel with device mapper."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from pathlib import Path
+from typing import Callable, List
+
+from fsrvpd.protocol.ports import BringsUp, Provider, Snapshot
+from tests.contract.providers.bed import Bed, new_id
+from tests.contract.providers.private_mounts import output, run, unmount
+
+PLACE = Path("/run/fsrvpd/lvm")
+_numbers = itertools.count()
+
+
+class VolumeGroup:
+    """A volume group `name` with a thin pool `pool`, in a sparse file."""
+
+    def __init__(self, directory: Path, name: str, mebibytes: int = 900) -> None:
+        self.name = name
+        self._image = directory / f"{name}.img"
+        with self._image.open("xb") as sparse:
+            sparse.truncate(mebibytes << 20)
+        self.attach()
+        run("vgcreate", "--quiet", name, self._device)
+        run("lvcreate", "--quiet", "--thin", "--extents", "90%FREE", f"{name}/pool")
+
+    def attach(self) -> None:
+        self._device = output("losetup", "--find", "--show", self._image).strip()
+
+    def detach(self) -> None:
+        run("vgchange", "--quiet", "--activate", "n", self.name)
+        run("losetup", "--detach", self._device)
+
+    def bring_back(self) -> None:
+        self.attach()
+        run("pvscan", "--quiet", "--cache", self._device)
+        run("vgchange", "--quiet", "--activate", "y", self.name)
+        run("udevadm", "settle")
+
+    def become_a_copy(self) -> None:
+        """What is on its disk now, taken without letting anything be written to it."""
+        copy = self._image.with_suffix(".copy")
+        run("cp", "--sparse=always", self._image, copy)
+        self.detach()
+        copy.rename(self._image)
+        self.bring_back()
+
+    def make_volume(self, name: str, kind: str, mebibytes: int = 512) -> str:
+        size = f"{mebibytes}M"
+        run("lvcreate", "--quiet", "--thin", "--virtualsize", size, "-n", name, f"{self.name}/pool")
+        device = f"/dev/{self.name}/{name}"
+        run(f"mkfs.{kind}", "-q", device)
+        return device
+
+    def volumes(self) -> List[str]:
+        listed = output("lvs", "--noheadings", "-o", "lv_name", self.name).split()
+        return [name for name in listed if name != "pool"]
+
+    def clear(self) -> None:
+        for name in self.volumes():
+            run("lvremove", "--quiet", "--force", "--yes", f"{self.name}/{name}")
+
+    def close(self) -> None:
+        run("vgremove", "--quiet", "--force", "--yes", self.name)
+        run("losetup", "--detach", self._device)
+
+
+class LvmBed(Bed):
+    reserved = str(PLACE)
+    many = 12  # each takes seconds on an emulated machine
+
+    def __init__(
+        self,
+        group: VolumeGroup,
+        kind: str,
+        directory: Path,
+        new_provider: Callable[[], Provider],
+    ) -> None:
+        self._group = group
+        self.device = group.make_volume(f"volume{next(_numbers)}", kind)
+        volume = directory / "große Platte"
+        volume.mkdir()
+        run("mount", self.device, volume)
+        super().__init__(new_provider, volume)
+
+    def left_over(self) -> List[str]:
+        mounted = [str(path) for path in PLACE.glob("*/*")]
+        return mounted + [name for name in self._group.volumes() if name.startswith("fsrvp")]
+
+    def interrupt(self, snapshot: Snapshot) -> None:
+        """As after a crash between taking and mounting it."""
+        unmount(Path(snapshot.root))
+        Path(snapshot.root).rmdir()
+
+    def forge(self, snapshot: Snapshot) -> Snapshot:
+        ours, forged = Path(snapshot.root).name[6:44], new_id()
+        name = f"fsrvp-{forged.strip('{}')}"
+        origin = self.device.removeprefix("/dev/")
+        run("lvcreate", "--quiet", "--snapshot", "-n", name, origin)
+        root = snapshot.root.replace(ours, forged)
+        Path(root).mkdir()
+        return snapshot._replace(root=root)
+
+    def cut_power(self) -> None:
+        self._away(self._group.become_a_copy)
+        self._back()
+
+    def hide(self) -> None:
+        self._away(self._group.detach)
+
+    def unhide(self) -> None:
+        self._group.bring_back()
+        self._back()
+
+    def close(self) -> None:
+        self._away(self._group.clear)
+        shutil.rmtree(PLACE, ignore_errors=True)
+
+    def _away(self, then: Callable[[], None]) -> None:
+        for mounted in [*PLACE.glob("*/*"), self.volume]:
+            if mounted.is_mount():
+                unmount(mounted)
+        then()
+
+    def _back(self) -> None:
+        """As at boot: what fstab says, then what the daemon does at its start."""
+        run("mount", self.device, self.volume)
+        assert isinstance(self.provider, BringsUp)
+        for found in self.found():
+            self.provider.bring_up(found.snapshot)
