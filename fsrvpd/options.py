@@ -19,6 +19,7 @@ from fsrvpd.rpc.security.requirement import Requirement
 
 T = TypeVar("T")
 MAX_PORT = 65535
+PER_CENT = 100
 BOOLEANS = {
     **dict.fromkeys(("yes", "true", "on", "1"), True),
     **dict.fromkeys(("no", "false", "off", "0"), False),
@@ -91,6 +92,16 @@ def _with_library(wanted: T) -> T:
             " (python3-prometheus-client, or pip install 'fsrvpd[metrics]')"
         )
     return wanted
+
+
+def percent(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= PER_CENT:
+        raise ValueError("want a number from 0 to 100")
+    return number
 
 
 def dialect(text: str) -> Dialect:
@@ -205,6 +216,14 @@ ADMIN_GROUP = Option(
     " Empty: root alone.",
     "For operators who are not root.",
 )
+SERVE_PIPE = Option(
+    "fsrvpd:serve pipe",
+    boolean,
+    "yes",
+    "`no` leaves the FSRVP pipe to Samba's own agent; then fsrvpd only takes snapshots for"
+    " it, through `fsrvp-snap` and Samba's vfs_shell_snap. Read at the start.",
+    "When Samba's own agent is to stay.",
+)
 METRICS_FILE = Option(
     "fsrvpd:metrics file",
     metrics_file,
@@ -244,6 +263,7 @@ GLOBAL_OPTIONS: tuple[Option[Any], ...] = (
     ADMIN_GROUP,
     METRICS_FILE,
     METRICS_PORT,
+    SERVE_PIPE,
 )
 SHARE_OPTIONS: tuple[Option[Any], ...] = (
     Option(
@@ -260,6 +280,13 @@ SHARE_OPTIONS: tuple[Option[Any], ...] = (
         "Force one way of taking snapshots.",
         "When the first provider that can is not the wanted one; `fsrvpctl fsrvpd"
         " check-path` names them.",
+    ),
+    Option(
+        "fsrvp:pool limit",
+        percent,
+        "90",
+        "LVM: how full, in per cent, the thin pool may be for a snapshot to be taken.",
+        "Lower where much is written between two backups: a full pool stops all its volumes.",
     ),
     Option(
         "fsrvp:keep",
@@ -289,6 +316,7 @@ class DaemonSettings(NamedTuple):
     metrics_file: str = ""
     metrics_port: int = 0
     min_free_space: int = 0  # megabytes
+    serve_pipe: bool = True
 
 
 def parametric(options: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
@@ -323,6 +351,7 @@ def read(given: Mapping[str, str], netbios_name: str) -> DaemonSettings:
         metrics_file=METRICS_FILE.of(given),
         metrics_port=METRICS_PORT.of(given),
         min_free_space=MIN_FREE_SPACE.of(given),
+        serve_pipe=SERVE_PIPE.of(given),
     )
 
 

@@ -26,6 +26,7 @@ from fsrvpd.daemon.process import PidFile
 from fsrvpd.daemon.server import PipeServer
 from fsrvpd.daemon.service import Service
 from fsrvpd.daemon.shares import ShareFinder
+from fsrvpd.daemon.shell_snap import ShellSnap
 from fsrvpd.daemon.survey import Surveyor
 from fsrvpd.protocol.actions import Job, Outcome
 from fsrvpd.protocol.agent import Agent
@@ -87,6 +88,7 @@ class Daemon:
             samba.ncalrpc_dir,
             self.logins,
             settings.requirement,
+            settings.serve_pipe,
         )
         self.housekeeping = Housekeeping(
             self.loop,
@@ -112,9 +114,12 @@ class Daemon:
             self.administration,
             samba.samba_version,
         )
+        self.shell_snap = ShellSnap(
+            self.loop, registry, volumes, selection, samba.netbios_name, parts.wall_clock
+        )
         path = control_socket(samba.state_directory)
-        group = settings.admin_group
-        self.control = ControlSocket(self.loop, path, handlers.by_name(), group)
+        messages = {**handlers.by_name(), **self.shell_snap.by_name()}
+        self.control = ControlSocket(self.loop, path, messages, settings.admin_group)
 
     def apply(self, configuration: Configuration) -> None:
         """Put it in force while running. What can fail comes first: all or nothing.
@@ -151,6 +156,7 @@ class Daemon:
             )
         self.runner.close()
         self.lookups.close()
+        self.shell_snap.close()
         self.housekeeping.close()
         self.logins.close()
         self.metrics.close()

@@ -44,6 +44,7 @@ class PipeServer:
         ncalrpc_dir: str,
         logins: Logins,
         requirement: Requirement,
+        serve: bool = True,
     ) -> None:
         self.requirement = requirement
         self.acceptors = logins.acceptors
@@ -56,25 +57,31 @@ class PipeServer:
         self._logins = logins
         self._groups = itertools.count(1)
         self._door = Doorkeeper()
-        self._listener = PipeListener(ncalrpc_dir)
-        self._watch = PipeWatch(self._listener)
-        loop.add(self._listener.fileno(), READABLE, self._accept)
-        loop.add(self._watch.fileno(), READABLE, self._look)
+        if serve:
+            self._listener = PipeListener(ncalrpc_dir)
+            self._watch = PipeWatch(self._listener)
+            loop.add(self._listener.fileno(), READABLE, self._accept)
+            loop.add(self._watch.fileno(), READABLE, self._look)
+        self.serves = serve
 
     @property
     def path(self) -> str:
-        return self._listener.path
+        return self._listener.path if self.serves else ""
 
     def owns_pipe(self) -> bool:
-        return self._listener.is_ours()
+        return self.serves and self._listener.is_ours()
 
     def close(self) -> None:
+        if self.serves:
+            self._stop_listening()
+        for connection in list(self.connections):
+            connection.close("fsrvpd ends")
+
+    def _stop_listening(self) -> None:
         self._loop.remove(self._watch.fileno())
         self._watch.close()
         self._loop.remove(self._listener.fileno())
         self._listener.close()
-        for connection in list(self.connections):
-            connection.close("fsrvpd ends")
 
     # What connections call.
 
