@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from types import TracebackType
 from typing import Optional, Type
 
 from fsrvpd.errors import StorageError
+
+_ADVICE = {
+    errno.ENOSPC: "; make room on its volume: of btrfs `btrfs filesystem usage` tells, where"
+    " `df` does not, that metadata has none",
+    errno.EDQUOT: "; raise the quota of its volume",
+    errno.EROFS: "; `dmesg` may say why it is read-only, remount it once that is mended",
+    errno.EIO: "; `dmesg` says more of the disk",
+}
 
 
 class reported:
@@ -30,7 +39,8 @@ class reported:
         if isinstance(error, OSError):
             number = error.errno or 0
             where = f" ({os.fsdecode(error.filename)})" if _is_path(error.filename) else ""
-            cause = f"cannot {self._doing}: {os.strerror(number) if number else error}{where}"
+            what = os.strerror(number) if number else error
+            cause = f"cannot {self._doing}: {what}{where}{_ADVICE.get(number, '')}"
             raise StorageError(self._path, cause, error_number=number) from error
 
 

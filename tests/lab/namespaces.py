@@ -213,12 +213,15 @@ class Lab:
         self._entrances.append(entrance)
         return LabProcess(entrance, command)
 
-    def volume(self, kind: str, name: str, size: int = 512 << 20) -> Path:
+    def volume(
+        self, kind: str, name: str, size: int = 512 << 20, options: Sequence[str] = ()
+    ) -> Path:
         """Make a file system in a sparse file and mount it. Returns its mount point.
 
-        `kind` is btrfs, xfs or ext4; `size` in bytes (XFS wants 300 MB at least).
+        `kind` is btrfs, xfs or ext4; `size` in bytes (XFS wants 300 MB at least); `options`
+        are for mkfs.
         """
-        return volumes.make(self, kind, name, size)
+        return volumes.make(self, kind, name, size, options)
 
     def seen(self, path: Path) -> Path:
         """A path of the lab as the machine can open it while the lab lives."""

@@ -6,7 +6,7 @@ The loop devices clear themselves when the mounts end, thus with the lab.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Sequence
 
 if TYPE_CHECKING:
     from tests.lab.namespaces import Lab
@@ -18,13 +18,16 @@ MAKERS = {
 }
 
 
-def make(lab: Lab, kind: str, name: str, size: int) -> Path:
-    """Make a volume of `size` bytes and mount it at `<lab>/<name>`, open to all users."""
+def make(lab: Lab, kind: str, name: str, size: int, options: Sequence[str]) -> Path:
+    """Make a volume of `size` bytes and mount it at `<lab>/<name>`, open to all users.
+
+    `options` are its maker's.
+    """
     image = lab.directory / f"{name}.img"
     mount_point = lab.directory / name
     with image.open("xb") as sparse:
         sparse.truncate(size)
-    lab.run([*MAKERS[kind], image])
+    lab.run([*MAKERS[kind], *options, image])
     mount_point.mkdir()
     lab.run(["mount", "-o", "loop", image, mount_point])
     lab.run(["chmod", "0777", mount_point])
