@@ -127,7 +127,6 @@ class Service:
                 durable = durable or action.durable
             elif isinstance(action, Forget):
                 changes.append((action.shadow_copy_set_id, None))
-                durable = True
         if not changes:
             return None
         try:

@@ -32,6 +32,9 @@ class Save(NamedTuple):
 
 
 class Forget(NamedTuple):
+    """The last of a set. A power cut may take it back: what came before, the doom or a set
+    that had made nothing, has the next start remove it once more."""
+
     shadow_copy_set_id: Guid
 
 

@@ -13,12 +13,13 @@ from fsrvpd.protocol.actions import Commit, Job, Succeeded
 from fsrvpd.protocol.agent import Agent
 from fsrvpd.protocol.hresult import HResult
 from fsrvpd.protocol.machine import Call
-from fsrvpd.protocol.ports import Caller, Share, SharePlace
+from fsrvpd.protocol.ports import Caller, Share, SharePlace, Snapshot
 from fsrvpd.protocol.settings import AgentSettings
 
 CALLER = Caller("192.0.2.7", "NAS\\backup", "S-1-5-21-1-2-3-1000", frozenset(), 0, 0, False)
 SHARE = Share("data", "/vol/data", False)
 PLACE = SharePlace(SHARE, "btrfs:1", "/vol", "btrfs", "/vol/data")
+SNAPSHOT = Snapshot("btrfs", "btrfs:1", "/vol/.s/1", "/vol/.s/1", 1.8e9)
 
 
 class World:
@@ -104,7 +105,21 @@ def test_the_changes_of_one_turn_share_one_transaction() -> None:
     key = world.call(m.StartShadowCopySet(b"c" * 16)).guid
     world.call(m.AddToShadowCopySet(b"c" * 16, key, r"\\nas\data"), flush=False)
     world.call(m.AbortShadowCopySet(key))
-    assert world.history[2] == "write 2"
+    assert world.history[2] == "note 2"
+
+
+def test_a_removal_waits_for_its_intent_and_not_for_its_end() -> None:
+    """Taken back by a power cut, the end is reached again from the intent."""
+    world = World()
+    key = world.committing()
+    world.service.finished(world.jobs[-1], Succeeded((SNAPSHOT,)))
+    world.service.flush()
+    world.history.clear()
+    world.call(m.AbortShadowCopySet(key))
+    assert world.history == ["write 1", "run Remove"]
+    world.service.finished(world.jobs[-1], Succeeded())
+    world.service.flush()
+    assert world.history[2:] == ["note 1", "answer AbortShadowCopySet"]
 
 
 def test_what_cannot_be_written_is_refused() -> None:
