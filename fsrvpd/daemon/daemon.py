@@ -133,6 +133,7 @@ class Daemon:
         self.server.requirement = settings.requirement
         self.runner.min_free_space = settings.min_free_space
         self.finder.rename(_own_names(configuration), configuration.samba.realm)
+        self.housekeeping.look_at_ages()
 
     def run(self) -> None:
         """Serve until the loop is stopped."""

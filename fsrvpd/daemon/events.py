@@ -70,6 +70,13 @@ EVENTS = (
         logging.ERROR,
         "Shadow copy shares that were gone could not be made again.",
     ),
+    Event(311, "clock-jumped", NOTICE, "The wall clock was set, by a minute at least."),
+    Event(
+        312,
+        "set-overdue",
+        NOTICE,
+        "The wall clock alone says that a set is too old; it goes if that is so for an hour.",
+    ),
     Event(320, "stray-snapshot", NOTICE, "A snapshot of ours belongs to no set."),
     Event(321, "stray-share", NOTICE, "A shadow copy share belongs to no set."),
     Event(322, "stray-removed", NOTICE, "Such a snapshot or share is gone."),

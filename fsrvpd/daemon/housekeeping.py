@@ -86,6 +86,10 @@ class Housekeeping:
     def deadline(self) -> float:
         return self._next_expiry
 
+    def look_at_ages(self) -> None:
+        """At the next turn of the loop."""
+        self._next_expiry = time.monotonic()
+
     def expire_when_due(self) -> None:
         now = time.monotonic()
         if now >= self._next_expiry:

@@ -2,8 +2,8 @@
 changes. The housekeeping brings what it saw; here it is decided what follows.
 
 Age. A set that began since the last boot is aged by the monotonic clock, which nobody can
-set. After a reboot there is only the wall clock: a set that it calls overdue goes when it
-still does so an hour later, so that a clock that is being set deletes nothing.
+set. After a reboot there is only the wall clock: a set that it calls overdue is said, and
+goes when it still is an hour later, in which nobody has set the clock.
 """
 
 from __future__ import annotations
@@ -18,14 +18,18 @@ from fsrvpd.protocol.machine import Call
 from fsrvpd.protocol.model import PUBLISHED, ShadowCopySet, to_document
 
 CONFIRMATION = 3600.0  # s for which the wall clock must call a set overdue
+JUMP = 60.0  # s by which the wall clock leaves the monotonic one when somebody sets it
 
 
 class Upkeep(Exposure):
     """Everything that the housekeeping asks for."""
 
+    _clocks_apart: Optional[float] = None  # s, the wall clock less the monotonic one
+
     def expire(self, now: float) -> list[Action]:
         """Let sets go that have outlived their limit."""
         self._now = now
+        self._compare_clocks()
         for shadow_copy_set in list(self.table):
             why = self._overdue(shadow_copy_set)
             if why:
@@ -79,6 +83,19 @@ class Upkeep(Exposure):
         self._start(of, Republish(key, shares), [], then)
         return self._taken()
 
+    def _compare_clocks(self) -> None:
+        """Notice that the wall clock was set, and begin to believe it anew."""
+        apart = self._wall_clock() - self._now
+        jump = 0.0 if self._clocks_apart is None else apart - self._clocks_apart
+        self._clocks_apart = apart
+        if abs(jump) < JUMP:
+            return
+        for each in self.table:
+            each.overdue_since = None
+        way = "forward" if jump > 0 else "back"
+        text = f"the clock went {abs(jump):.0f} s {way}: it was set, or the server had slept"
+        self._event("clock-jumped", None, f"{text}. No set goes for that; see that it is right")
+
     def _overdue(self, of: ShadowCopySet) -> Optional[str]:
         persistent = context.is_persistent(of.context)
         name = "persistent max age" if persistent else "auto release max age"
@@ -89,11 +106,13 @@ class Upkeep(Exposure):
         if not limit or age <= limit:
             of.overdue_since = None
             return None
-        if not same_boot and not self._is_confirmed(of):
-            return None
-        return f"it is {age:.0f} s old, and fsrvpd:{name} = {limit}"
+        why = f"it is {age:.0f} s old, and fsrvpd:{name} = {limit}"
+        return why if same_boot or self._is_confirmed(of, why) else None
 
-    def _is_confirmed(self, of: ShadowCopySet) -> bool:
+    def _is_confirmed(self, of: ShadowCopySet, why: str) -> bool:
         if of.overdue_since is None:
             of.overdue_since = self._now
+            key = of.shadow_copy_set_id
+            text = f"{format_guid(key)} goes in an hour: {why}. If the clock is wrong, set it"
+            self._event("set-overdue", key, text)
         return self._now - of.overdue_since >= CONFIRMATION

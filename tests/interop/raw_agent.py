@@ -120,6 +120,11 @@ class RawAgent:
         """Call without waiting for the answer."""
         self._there(lambda: self._pipe.call(int(opnum), stub))
 
+    def answer(self) -> bytes:
+        """The response to what was begun."""
+        answer: bytes = self._there(self._pipe.recv)
+        return answer
+
     def hang_up(self) -> None:
         """Go without a word: the TCP connection ends."""
         self._there(self._connection.getSMBServer().get_socket().close)

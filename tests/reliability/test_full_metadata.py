@@ -73,7 +73,6 @@ def crowded(bed: Bed) -> Iterator[Crowded]:
     (lab.directory / "crowded.img").unlink()
 
 
-
 def copy_of(crowded: Crowded) -> str:
     [found] = crowded.bed.daemon.ask("list-sets")
     return str(found["copies"][0]["copy"])

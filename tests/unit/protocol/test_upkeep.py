@@ -26,6 +26,10 @@ def expire(server: Server) -> None:
     server.finish_all()
 
 
+def names(server: Server) -> list[str]:
+    return [event.name for event in server.events]
+
+
 # Age.
 
 
@@ -104,6 +108,46 @@ def test_what_the_wall_clock_calls_overdue_goes_an_hour_later() -> None:
     server.pass_time(1)
     expire(server)
     assert server.is_clean()
+
+
+def test_a_clock_that_was_set_is_believed_an_hour_later_again() -> None:
+    server = recovered(context.CTX_APP_ROLLBACK, persistent_max_age=100).server
+    server.reboot()
+    server.pass_time(DAY)
+    expire(server)
+    assert names(server)[-1] == "set-overdue"
+    server.pass_time(CONFIRMATION - 1)
+    server.jump += DAY
+    expire(server)
+    assert names(server)[-2:] == ["clock-jumped", "set-overdue"]
+    server.pass_time(CONFIRMATION - 1)
+    expire(server)
+    assert len(server.agent.table) == 1
+    server.pass_time(1)
+    expire(server)
+    assert server.is_clean()
+
+
+@pytest.mark.parametrize(("jump", "word"), [(-30 * DAY, "back"), (30 * DAY, "forward")])
+def test_that_the_clock_was_set_is_said_once(jump: float, word: str) -> None:
+    server = recovered().server
+    expire(server)
+    for _ in range(2):
+        server.pass_time(600)
+        server.jump = jump
+        expire(server)
+    said = [event.text for event in server.events if event.name == "clock-jumped"]
+    assert len(said) == 1
+    assert f"{30 * DAY:.0f} s {word}" in said[0]
+
+
+def test_a_clock_that_drifts_was_not_set() -> None:
+    server = recovered().server
+    for _ in range(5):
+        server.pass_time(600)
+        server.jump += 59
+        expire(server)
+    assert "clock-jumped" not in names(server)
 
 
 def test_a_set_from_the_future_is_young() -> None:
