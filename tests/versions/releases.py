@@ -21,6 +21,7 @@ PACKAGES = [
     *("smbclient", "strace", "winbind"),
     *("gcc", "libc6-dev", "libkrb5-dev", "python3-dev", "python3-venv"),  # for gssapi
 ]
+EXTRAS = ("kerberos", "metrics", "test")
 # Whom the machine trusts: where it stands behind a proxy, that is not what pip brings along.
 TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 
@@ -56,7 +57,8 @@ def build_wheel(directory: Path) -> Path:
 def requirements() -> list[str]:
     """Everything that fsrvpd and its unit tests want of Python's packages."""
     stated = [line.partition(";") for line in requires("fsrvpd") or []]
-    return [what.strip() for what, _, only in stated if '"lint"' not in only]
+    wanted = ["", *(f'extra == "{extra}"' for extra in EXTRAS)]
+    return [what.strip() for what, _, condition in stated if condition.strip() in wanted]
 
 
 def tree(release: Release) -> Path:
