@@ -75,22 +75,31 @@ def test_old_levels_with_and_without_ticket_type(level: int, ticket_type: bool, 
 
 
 def test_reply_is_what_samba_reads(tmp_path: Path) -> None:
-    ndrdump = shutil.which("ndrdump")
-    assert ndrdump, "package samba-testsuite"
-    (tmp_path / "reply").write_bytes(npa.reply(7, STATUS_OK))
-    argv = [ndrdump, "named_pipe_auth", "named_pipe_auth_rep", "struct", str(tmp_path / "reply")]
-    run = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30)
+    """At the one level that the Samba of this machine speaks."""
+    read = {level: printed_by_samba(level, tmp_path) for level in npa.SUPPORTED_LEVELS}
+    [(level, printed)] = [(level, text) for level, text in read.items() if text]
     facts = dict(
-        line.split(":", 1) for line in run.stdout.replace(" ", "").splitlines() if ":0x" in line
+        line.split(":", 1) for line in printed.replace(" ", "").splitlines() if ":0x" in line
     )
     assert facts == {
         "length": "0x00000020(32)",
-        "level": "0x00000007(7)",
+        "level": f"0x{level:08x}({level})",
         "file_type": "0x0002(2)",
         "device_state": "0x05ff(1535)",
         "allocation_size": "0x0000000000001000(4096)",
     }
-    assert "NT_STATUS_OK" in run.stdout
+    assert "NT_STATUS_OK" in printed
+
+
+def printed_by_samba(level: int, directory: Path) -> str:
+    """ "" when it does not know the level."""
+    ndrdump = shutil.which("ndrdump")
+    assert ndrdump, "package samba-testsuite"
+    reply = directory / "reply"
+    reply.write_bytes(npa.reply(level, STATUS_OK))
+    argv = [ndrdump, "named_pipe_auth", "named_pipe_auth_rep", "struct", str(reply)]
+    run = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=30)
+    return run.stdout if run.returncode == 0 else ""
 
 
 @pytest.mark.parametrize("level", npa.SUPPORTED_LEVELS)
