@@ -14,7 +14,11 @@ from tests.versions.releases import NEWEST, OLDEST, PROJECT, SCRIPTS, Release, i
 # Beside the tests what these read, and not the packages: the wheel is what is tested.
 NEEDED = ["pyproject.toml", "docs", "src", "tests"]
 # These want the sources of the packages, or what makes a wheel of them.
-OF_THE_SOURCES = ["tests/unit/core/test_source.py", "tests/unit/test_packaging.py"]
+OF_THE_SOURCES = [
+    "tests/unit/core/test_source.py",
+    "tests/unit/test_manual.py",
+    "tests/unit/test_packaging.py",
+]
 
 
 def copy_tests(target: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_directory_inside_a_subvolume_is_no_source(directory: int) -> None:
         subvolumes.create_snapshot(inner, directory, "copy", read_only=True)
 
 
-@pytest.mark.parametrize("name", ["x" * 256, "é" * 128])
+@pytest.mark.parametrize("name", ["x" * 256, "é" * 128], ids=["ASCII", "UTF-8"])
 def test_a_name_that_does_not_fit_is_not_cut(directory: int, name: str) -> None:
     for attempt in (subvolumes.create_subvolume, subvolumes.destroy_subvolume):
         with pytest.raises(OSError, match="too long") as refused:
