@@ -2,8 +2,8 @@
 
 What is ours and belongs to no set goes, what a set has lost is mended where that is
 possible, and what is in doubt stays and is said: a volume that is not at hand, a snapshot
-of another server, one that is older than the state file (that was lost, or another one is
-in its place), and what `fsrvp:keep` protects.
+of another server or of another state file (ours was lost, or another one is in its place),
+and what `fsrvp:keep` protects. No clock is asked: it may have been wrong then, or be now.
 """
 
 from __future__ import annotations
@@ -54,25 +54,23 @@ class Known(NamedTuple):
 
 
 class Doubt(NamedTuple):
-    """What keeps a stray snapshot from being removed. `born` is when the state file was
-    made, Unix time; `everything`: an admin wants what is older to go as well."""
+    """What keeps a stray snapshot from being removed. `state` is the id of the state file;
+    `everything`: an admin wants what another one knew to go as well."""
 
     server: str
-    born: float
-    now: float
+    state: str
     everything: bool
 
     def about(self, found: Found) -> str:
         """Why a snapshot stays that no set knows; empty when it may go."""
-        created = found.snapshot.created
         if found.server.lower() != self.server.lower():
             return f"it belongs to server {found.server}"
         if found.keep:
             return "fsrvp:keep was set for its share; remove it by hand when it is done with"
-        if not self.everything and not self.born <= created <= self.now:
+        if not self.everything and found.state != self.state:
             return (
-                "it is not of the time of this state file, which may have been lost or moved;"
-                " put the right one back, or remove it with fsrvpctl fsrvpd prune"
+                "another state file knew it, which may have been lost or moved; put that one"
+                " back, or remove the snapshot with fsrvpctl fsrvpd prune"
             )
         return ""
 

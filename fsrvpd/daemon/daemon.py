@@ -74,7 +74,7 @@ class Daemon:
         names = _own_names(configuration)
         self.finder = ShareFinder(registry, volumes, names, samba.realm)
         self.lookups = Lookups(self.loop, self.finder)
-        of_this_boot = settings.agent._replace(boot_id=parts.boot_id())
+        of_this_boot = settings.agent._replace(boot_id=parts.boot_id(), state_id=self.store.id)
         agent = Agent(of_this_boot, new_guid, parts.wall_clock, self.finder.own_names)
         self.service = Service(agent, self.store, self._submit)
         self.service.restore()
@@ -96,8 +96,7 @@ class Daemon:
             Surveyor(selection, registry, volumes),
             selection,
             registry,
-            self.store.born,
-            parts.wall_clock,
+            self.store.id,
         )
         self.housekeeping.compare(Wish(), lambda _: None)
         self.metrics = Metrics(self.loop, self.service, self.server)

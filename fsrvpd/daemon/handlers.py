@@ -45,7 +45,7 @@ class Handlers:
         self._housekeeping = housekeeping
         self._administration = administration
         self._samba_version = samba_version
-        self._started = time.time()
+        self._started = time.monotonic()
 
     def by_name(self) -> dict[str, Handler]:
         removal = SetRemoval(self._service)
@@ -83,7 +83,7 @@ class Handlers:
             "version": __version__,
             "pid": os.getpid(),
             "samba_version": self._samba_version,
-            "uptime_seconds": int(time.time() - self._started),
+            "uptime_seconds": int(time.monotonic() - self._started),
             "dialect": agent.settings.dialect.name,
             "debug_level": self._administration.debug_level,
             "pipe": {

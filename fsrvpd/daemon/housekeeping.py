@@ -42,7 +42,7 @@ Done = Callable[[Union[list[Finding], FsrvpdError]], None]
 
 
 class Wish(NamedTuple):
-    """`dry_run`: say, do nothing. `everything`: older than the state file goes as well."""
+    """`dry_run`: say, do nothing. `everything`: what another state file knew goes as well."""
 
     dry_run: bool = False
     everything: bool = False
@@ -54,7 +54,7 @@ class _Seen(NamedTuple):
 
 
 class Housekeeping:
-    """Belongs to the loop's thread. `born` is when the state file was made, Unix time."""
+    """Belongs to the loop's thread. `state` is the id of the state file."""
 
     def __init__(
         self,
@@ -63,8 +63,7 @@ class Housekeeping:
         surveyor: Surveyor,
         selection: Selection,
         registry: ShareRegistry,
-        born: float,
-        wall_clock: Callable[[], float],
+        state: str,
     ) -> None:
         self._loop = loop
         self._service = service
@@ -72,8 +71,7 @@ class Housekeeping:
         self._surveyor = surveyor
         self._selection = selection
         self._registry = registry
-        self._born = born
-        self._wall_clock = wall_clock
+        self._state = state
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="housekeeping")
         self._next_expiry = time.monotonic()
 
@@ -129,7 +127,7 @@ class Housekeeping:
     ) -> None:
         """Only what held before the survey and holds now can be concluded."""
         server = self._agent.settings.owner_machine_name
-        doubt = Doubt(server, self._born, self._wall_clock(), wish.everything)
+        doubt = Doubt(server, self._state, wish.everything)
         known = before.with_those_of(self._known())
         resting = [
             seen.sets[key]

@@ -33,7 +33,7 @@ class Parts:
         return open_registry(arguments)
 
     def store(self, path: str) -> SqliteStore:
-        return SqliteStore(path, self.wall_clock)
+        return SqliteStore(path)
 
     def selection(self, mounts: LiveMounts) -> Selection:
         return standard(mounts)

@@ -145,9 +145,10 @@ class Machine(ABC):
         return len(self._work)
 
     def configure(self, settings: AgentSettings) -> None:
-        """Go on with other settings, on the same boot of the server. Timers that run are
+        """Go on with other settings, on the same boot and store. Timers that run are
         left as they are."""
-        self.settings = settings._replace(boot_id=self.settings.boot_id)
+        ours = self.settings
+        self.settings = settings._replace(boot_id=ours.boot_id, state_id=ours.state_id)
         self._turns.configure(settings.parallel_sets, settings.sequence_timeout)
 
     # What the methods build on.
@@ -299,6 +300,7 @@ class Machine(ABC):
                 created=copy.creation_timestamp / 10_000_000 - FILETIME_EPOCH,
                 server=self.settings.owner_machine_name,
                 keep=copy.keep,
+                state=self.settings.state_id,
             )
             for copy in copies
         ]

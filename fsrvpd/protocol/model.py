@@ -1,6 +1,7 @@
 """The abstract data model of the server, and its durable form.
 
-Spec: MS-FSRVP 3.1.1. A set is one JSON document in the store; `FORMAT` numbers its shape.
+Spec: MS-FSRVP 3.1.1. A set is one JSON document in the store; `FORMAT` numbers its shape,
+docs/state.md describes it, and tests/vectors/state holds one of each number.
 """
 
 from __future__ import annotations
@@ -8,12 +9,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Optional
+from typing import Any, Callable, Mapping, Optional
 
 from fsrvpd.core.messages import Guid, format_guid, parse_guid
 from fsrvpd.protocol.ports import Share, SharePlace, Snapshot
 
-FORMAT = 1
+FORMAT = 2  # to be raised with any change of shape; `_UPGRADES` then reads the older ones
 FILETIME_EPOCH = 11644473600  # seconds from 1601-01-01 to 1970-01-01 UTC
 
 
@@ -175,8 +176,7 @@ def from_document(document: str) -> ShadowCopySet:
     """The set that `to_document` wrote. Raises: ValueError on any other text."""
     try:
         body = json.loads(document)
-        if body["format"] != FORMAT:
-            raise ValueError(f"format {body['format']} is not {FORMAT}")
+        _upgrade(body)
         return ShadowCopySet(
             shadow_copy_set_id=parse_guid(body["set"]),
             context=body["context"],
@@ -194,6 +194,26 @@ def from_document(document: str) -> ShadowCopySet:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a shadow copy set: {error!r}") from error
+
+
+def _upgrade(body: dict[str, Any]) -> None:
+    """Bring an older document up to date. Raises: ValueError when that cannot be done."""
+    found = body["format"]
+    while body["format"] in _UPGRADES:
+        _UPGRADES[body["format"]](body)
+        body["format"] += 1
+    if body["format"] != FORMAT:
+        raise ValueError(
+            f"format {found!r} is of another fsrvpd (this one reads 1 to {FORMAT});"
+            " install the version that wrote it again"
+        )
+
+
+def _from_1(body: dict[str, Any]) -> None:
+    body.setdefault("spread", 0.0)  # some later documents of format 1 have it
+
+
+_UPGRADES: Mapping[int, Callable[[dict[str, Any]], None]] = {1: _from_1}
 
 
 def _copy_to_json(copy: ShadowCopy) -> dict[str, Any]:

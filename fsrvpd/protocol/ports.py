@@ -75,6 +75,7 @@ class SnapshotRequest(NamedTuple):
     created: float  # Unix time, s: when the client asked for it
     server: str = ""  # netbios name of this server, for the mark on disk
     keep: bool = False  # `fsrvp:keep`: it outlives its share and its set
+    state: str = ""  # id of the store that knows the set, for the mark on disk
 
 
 class Found(NamedTuple):
@@ -86,6 +87,7 @@ class Found(NamedTuple):
     share: str
     server: str
     keep: bool = False  # as the request said
+    state: str = ""  # as the request said
 
 
 class PreviousVersions(NamedTuple):

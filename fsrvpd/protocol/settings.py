@@ -44,7 +44,8 @@ class AgentSettings(NamedTuple):
     """`sequence_timeout` in seconds replaces every message sequence timer, None leaves
     the document's. `parallel_sets`: the context belongs to a client address, not to the
     server. `shared_volumes`: several shares of a volume are mapped onto one snapshot.
-    `boot_id` names this boot of the server; the ages are in seconds, 0 for never."""
+    `boot_id` names this boot of the server, `state_id` the store; the ages are in seconds,
+    0 for never."""
 
     owner_machine_name: str
     dialect: Dialect = CURRENT
@@ -54,5 +55,6 @@ class AgentSettings(NamedTuple):
     max_sets: int = 10_000
     max_sets_per_client: int = 64
     boot_id: str = ""
+    state_id: str = ""
     auto_release_max_age: int = 86_400
     persistent_max_age: int = 0

@@ -193,7 +193,7 @@ class CephFs:
             name = SnapshotName(own.shadow_copy_id, found.label)
             snapshot = self._snapshot(path, volume_name, name, own)
             ids = own.shadow_copy_set_id, own.shadow_copy_id
-            yield Found(snapshot, *ids, own.share, own.server, own.keep)
+            yield Found(snapshot, *ids, own.share, own.server, own.keep, own.state)
 
 
 def _may_take(snapdir: str) -> bool:

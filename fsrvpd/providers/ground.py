@@ -107,6 +107,7 @@ def mark_of(request: SnapshotRequest) -> Mark:
         request.created,
         below(request.place),
         request.keep,
+        state=request.state,
     )
 
 

@@ -214,7 +214,9 @@ class Lvm:
         for own in _group(volume_name, root).snapshots():
             snapshot = self._snapshot(volume_name, own.label, own.mark)
             ids = own.mark.shadow_copy_set_id, own.mark.shadow_copy_id
-            yield Found(snapshot, *ids, own.mark.share, own.mark.server, own.mark.keep)
+            yield Found(
+                snapshot, *ids, own.mark.share, own.mark.server, own.mark.keep, own.mark.state
+            )
 
     def _volume(self, path: str, known: VolumeId) -> LogicalVolume:
         return _group(_volume_name(known), path).origin()

@@ -51,6 +51,7 @@ class Mark(NamedTuple):
     path: str  # of the share's directory below the volume's root, "" for the root itself
     keep: bool = False  # `fsrvp:keep`: no set may know it any more, and still it stays
     holder: str = ""  # what it is a snapshot of, where that is not plain from the rest
+    state: str = ""  # id of the store that knows its set
 
 
 def label(second: int) -> str:

@@ -244,4 +244,4 @@ def _found_on(path: str) -> Iterator[Found]:
         name = SnapshotName(own.shadow_copy_id, found.label)
         snapshot = _snapshot(path, volume_name, name, own)
         ids = own.shadow_copy_set_id, own.shadow_copy_id
-        yield Found(snapshot, *ids, own.share, own.server, own.keep)
+        yield Found(snapshot, *ids, own.share, own.server, own.keep, own.state)

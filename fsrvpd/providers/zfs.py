@@ -202,7 +202,7 @@ class Zfs:
         for name, own in datasets.marked(mount.source):
             snapshot = _snapshot(root, volume_name, name, own)
             ids = own.shadow_copy_set_id, own.shadow_copy_id
-            yield Found(snapshot, *ids, own.share, own.server, own.keep)
+            yield Found(snapshot, *ids, own.share, own.server, own.keep, own.state)
 
 
 def _write_back(root: int, path: str) -> None:

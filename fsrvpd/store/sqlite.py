@@ -2,31 +2,33 @@
 
 One row a set, so that a step costs the same however many sets there are. The file is one
 process's alone, from opening to closing.
+
+Schema 2 (docs/state.md):  sets(id BLOB PRIMARY KEY, document TEXT), file(id TEXT)
+Schema 1 had file(born REAL) instead; it is brought up to date when it is opened.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import time
-from typing import Callable, Mapping, Optional, Sequence
+import uuid
+from typing import Mapping, Optional, Sequence
 
 from fsrvpd.core.messages import Guid
 from fsrvpd.errors import StoreError
 
-SCHEMA = 1  # user_version of the file
+SCHEMA = 2  # user_version of the file
 APPLICATION = 0x46535250  # application_id of the file: "FSRP"
 
 
 class SqliteStore:
     """Fulfils `protocol.ports.StateStore`."""
 
-    def __init__(self, path: str, wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: str) -> None:
         """Open or make the file. Raises: StoreError when it is damaged, in use, written by
         a newer fsrvpd or not fsrvpd's."""
         self.path = path
-        self.born = 0.0  # when the file was made, Unix time
-        self._wall_clock = wall_clock
+        self.id = ""  # of this file; a copy of it has the same
         self._make_file()
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=1.0)
@@ -59,11 +61,11 @@ class SqliteStore:
         self._require_ours()
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        self._make_schema()
+        self._bring_up_to_date()
         (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise self._damaged(verdict)
-        (self.born,) = self._db.execute("SELECT born FROM file").fetchone()
+        (self.id,) = self._db.execute("SELECT id FROM file").fetchone()
 
     def _require_ours(self) -> None:
         """Before anything is written: a path may be mistyped."""
@@ -81,16 +83,20 @@ class SqliteStore:
                 f" {SCHEMA}); install that version again, or move the file away"
             )
 
-    def _make_schema(self) -> None:
+    def _bring_up_to_date(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version == SCHEMA:
+            return
+        self._db.execute("BEGIN IMMEDIATE")
         if version == 0:
-            self._db.execute("BEGIN IMMEDIATE")
             self._db.execute("CREATE TABLE sets (id BLOB PRIMARY KEY, document TEXT NOT NULL)")
-            self._db.execute("CREATE TABLE file (born REAL NOT NULL)")
-            self._db.execute("INSERT INTO file VALUES (?)", (self._wall_clock(),))
-            self._db.execute(f"PRAGMA application_id = {APPLICATION}")
-            self._db.execute(f"PRAGMA user_version = {SCHEMA}")
-            self._db.execute("COMMIT")
+        else:
+            self._db.execute("DROP TABLE file")
+        self._db.execute("CREATE TABLE file (id TEXT NOT NULL)")
+        self._db.execute("INSERT INTO file VALUES (?)", (str(uuid.uuid4()),))
+        self._db.execute(f"PRAGMA application_id = {APPLICATION}")
+        self._db.execute(f"PRAGMA user_version = {SCHEMA}")
+        self._db.execute("COMMIT")
 
     def apply(self, changes: Sequence[tuple[Guid, Optional[str]]], *, durable: bool = True) -> None:
         try:

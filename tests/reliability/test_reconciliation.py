@@ -69,7 +69,7 @@ def test_with_the_state_lost_all_is_recognised_and_only_an_admin_removes_it(site
     dry = site.daemon.ask("prune", "--dry-run")
     assert found(dry) == [("stray share", "remove"), ("stray snapshot", "remove")]
     assert "event=stray-snapshot" in site.daemon.read_log()
-    assert "it is not of the time of this state file" in site.daemon.read_log()
+    assert "another state file knew it" in site.daemon.read_log()
     assert is_served(site, copy)
     site.daemon.restart()
     assert is_served(site, copy)

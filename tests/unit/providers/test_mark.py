@@ -13,6 +13,16 @@ def test_a_mark_survives() -> None:
     assert decode(encode(MARK)) == MARK
 
 
+def test_the_shape_of_a_mark() -> None:
+    """As docs/state.md says. Another shape needs another number, lest it be misread."""
+    mark = Mark("btrfs", ID, ID, "data", "NAS", 1795000000.25, "a/b", True, "lv", "a-b")
+    assert encode(mark).decode() == (
+        f'{{"fsrvpd":1,"provider":"btrfs","shadow_copy_set_id":"{ID}","shadow_copy_id":"{ID}",'
+        '"share":"data","server":"NAS","created":1795000000.25,"path":"a/b","keep":true,'
+        '"holder":"lv","state":"a-b"}'
+    )
+
+
 @pytest.mark.parametrize(
     "target",
     [b"", b"../elsewhere", b"{}", b"[]", b'{"fsrvpd":2}', b'{"fsrvpd":1}', b"\xff", b'"x"', b"1"],

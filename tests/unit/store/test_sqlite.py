@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -7,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Iterator
 
@@ -111,6 +113,52 @@ def test_a_second_opener_in_the_same_process_is_refused_too(store: SqliteStore, 
     store.apply([(ONE, "the first goes on")])
     store.close()
     assert reopened(path) == {ONE: "the first goes on"}
+
+
+# Schema 1 as fsrvpd once made it.
+SCHEMA_1 = """
+CREATE TABLE sets (id BLOB PRIMARY KEY, document TEXT NOT NULL);
+CREATE TABLE file (born REAL NOT NULL);
+INSERT INTO file VALUES (1795000000.25);
+INSERT INTO sets VALUES (x'00000000000000000000000000000001', 'kept');
+PRAGMA application_id = 0x46535250;
+PRAGMA user_version = 1;
+"""
+
+
+def test_an_older_schema_is_brought_up_to_date(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.executescript(SCHEMA_1)
+    assert reopened(path) == {ONE: "kept"}
+    store = SqliteStore(str(path))
+    first = store.id
+    store.close()
+    assert reopened(path) == {ONE: "kept"}
+    assert uuid.UUID(first).version == 4
+
+
+def test_the_shape_of_the_file(store: SqliteStore, path: Path) -> None:
+    """A change of it must raise SCHEMA, and bring older files up to date."""
+    store.close()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        tables = [sql for (sql,) in database.execute("SELECT sql FROM sqlite_master") if sql]
+    assert SCHEMA == 2
+    assert tables == [
+        "CREATE TABLE sets (id BLOB PRIMARY KEY, document TEXT NOT NULL)",
+        "CREATE TABLE file (id TEXT NOT NULL)",
+    ]
+
+
+def test_a_file_keeps_its_id_and_no_other_has_it(
+    store: SqliteStore, path: Path, tmp_path: Path
+) -> None:
+    other = SqliteStore(str(tmp_path / "other"))
+    assert other.id != store.id
+    other.close()
+    store.close()
+    again = SqliteStore(str(path))
+    assert again.id == store.id
+    again.close()
 
 
 def test_a_newer_schema(store: SqliteStore, path: Path) -> None:
