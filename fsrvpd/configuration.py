@@ -6,7 +6,7 @@ say the same.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Mapping, NamedTuple
 
 from fsrvpd import options
 from fsrvpd.errors import ConfigError
@@ -38,6 +38,13 @@ def read_configuration(registry: Registry) -> Configuration:
     for name in registry.share_names():
         complaints += _check_share(registry, name)
     return Configuration(samba, settings, tuple(complaints))
+
+
+def share_options(registry: Registry, name: str) -> Mapping[str, str]:
+    """The `fsrvp:` parameters of a share, without prefix; those of [global] where there is no
+    such share any more. Raises: RegistryError."""
+    share = registry.share(name)
+    return share.options if share else registry.configuration().options[SHARE_NAMESPACE]
 
 
 def _check_share(registry: Registry, name: str) -> list[str]:

@@ -10,6 +10,7 @@ import difflib
 import grp
 import importlib.util
 import os
+import shlex
 from dataclasses import dataclass
 from typing import Any, Callable, Generic, Mapping, NamedTuple, TypeVar
 
@@ -102,6 +103,21 @@ def percent(text: str) -> float:
     if not 0 <= number <= PER_CENT:
         raise ValueError("want a number from 0 to 100")
     return number
+
+
+def seconds(text: str) -> int:
+    number = count(text)
+    if not number:
+        raise ValueError("want a number of seconds, one or more")
+    return number
+
+
+def command(text: str) -> list[str]:
+    """A command by its absolute path, with words behind it, quoted as for a shell."""
+    argv = shlex.split(text)
+    if argv and not os.path.isabs(argv[0]):
+        raise ValueError("want a command with its absolute path")
+    return argv
 
 
 def dialect(text: str) -> Dialect:
@@ -287,6 +303,39 @@ SHARE_OPTIONS: tuple[Option[Any], ...] = (
         "90",
         "LVM: how full, in per cent, the thin pool may be for a snapshot to be taken.",
         "Lower where much is written between two backups: a full pool stops all its volumes.",
+    ),
+    Option(
+        "fsrvp:check path command",
+        command,
+        "",
+        "Of the provider `command`: says by its exit status 0 that the directory behind it can"
+        " have snapshots. Empty: it can. As in vfs_shell_snap.",
+        "Where not every share of a kind can.",
+    ),
+    Option(
+        "fsrvp:create command",
+        command,
+        "",
+        "Of the provider `command`: takes a snapshot of the directory behind it and prints where"
+        " that is. As in vfs_shell_snap.",
+        "With storage of which fsrvpd knows nothing; see docs/providers.md.",
+    ),
+    Option(
+        "fsrvp:delete command",
+        command,
+        "",
+        "Of the provider `command`: deletes a snapshot; behind it stand the directory and what"
+        " the create command printed. As in vfs_shell_snap. Also in [global], for snapshots of"
+        " shares that are gone.",
+        "Together with `fsrvp:create command`.",
+    ),
+    Option(
+        "fsrvp:command timeout",
+        seconds,
+        "60",
+        "Of the provider `command`: seconds after which a command is killed.",
+        "Smaller is safer to create, for a client waits 60 seconds; larger where it takes longer"
+        " to delete.",
     ),
     Option(
         "fsrvp:keep",

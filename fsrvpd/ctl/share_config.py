@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from functools import partial
 from typing import Iterator
 
-from fsrvpd.command_line import open_registry
+from fsrvpd.command_line import open_registry, state_folder
+from fsrvpd.configuration import share_options
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.errors import FsrvpdError
 from fsrvpd.protocol.ports import PreviousVersions, SharePlace
@@ -20,12 +22,12 @@ from fsrvpd.volumes import Volumes
 def share_config(arguments: argparse.Namespace) -> int:
     with contextlib.closing(open_registry(arguments)) as registry:
         share = registry.share(arguments.share)
-    if share is None:
-        raise FsrvpdError(f"there is no share {arguments.share!r} in Samba's configuration")
-    mounts = LiveMounts()
-    selection = standard(mounts)
-    place = Volumes(selection, mounts).place(share)
-    where = selection.provider(place.provider).previous_versions(place)
+        if share is None:
+            raise FsrvpdError(f"there is no share {arguments.share!r} in Samba's configuration")
+        mounts, folder = LiveMounts(), state_folder(registry.configuration().state_directory)
+        selection = standard(mounts, partial(share_options, registry), folder)
+        place = Volumes(selection, mounts).place(share)
+        where = selection.provider(place.provider).previous_versions(place)
     print(f"[{share.name}]")
     for name, value in _lines(place, where):
         print(f"    {name} = {value}")

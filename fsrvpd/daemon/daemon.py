@@ -67,7 +67,7 @@ class Daemon:
         self.store = parts.store(os.path.join(folder, STATE_FILE))
         self._running_jobs = 0
         mounts = LiveMounts()
-        selection = parts.selection(mounts)
+        selection = parts.selection(mounts, registry, folder)
         volumes = Volumes(selection, mounts)
         self.runner = JobRunner(selection, registry, self._job_done)
         self.runner.min_free_space = settings.min_free_space

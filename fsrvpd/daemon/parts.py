@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 
 from fsrvpd.command_line import open_registry
+from fsrvpd.configuration import share_options
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.providers.selection import Selection, standard
 from fsrvpd.store.sqlite import SqliteStore
@@ -35,5 +37,5 @@ class Parts:
     def store(self, path: str) -> SqliteStore:
         return SqliteStore(path)
 
-    def selection(self, mounts: LiveMounts) -> Selection:
-        return standard(mounts)
+    def selection(self, mounts: LiveMounts, registry: Registry, folder: str) -> Selection:
+        return standard(mounts, partial(share_options, registry), folder)

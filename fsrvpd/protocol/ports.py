@@ -156,6 +156,14 @@ class TakesTogether(Protocol):
 
 
 @runtime_checkable
+class AsksTheShare(Protocol):
+    """What a provider can besides that serves by what the section of a share says."""
+
+    def supports_share(self, share: Share, path: str) -> Optional[str]:
+        """`supports`, for this share."""
+
+
+@runtime_checkable
 class BringsUp(Protocol):
     """What a provider can besides whose snapshots are mounted: after a reboot they are not."""
 

@@ -30,14 +30,18 @@ def run(
     *,
     timeout: float = PATIENCE,
     environment: Optional[Mapping[str, str]] = None,
+    output: int = subprocess.PIPE,
+    keep_open: Sequence[int] = (),
 ) -> str:
-    """The standard output of a command that ends with status 0 within `timeout` seconds.
+    """The standard output of a command that ends with status 0 within `timeout` seconds;
+    empty where that goes to the file open as `output`.
 
     `object` is what it works on, for messages. The command sees nothing of our own
-    environment. Raises: StorageError with argv, exit status and stderr.
+    environment, and of our files those to `keep_open`. Raises: StorageError with argv, exit
+    status and stderr.
     """
     began = time.monotonic()
-    process = _start(argv, object, environment)
+    process = _start(argv, object, environment, output, keep_open)
     try:
         out, err = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
@@ -53,11 +57,15 @@ def run(
         raise _failure(argv, object, status, stderr)
     if stderr:
         log.info("%s: %s", argv[0], stderr)
-    return os.fsdecode(out)
+    return os.fsdecode(out or b"")
 
 
 def _start(
-    argv: Sequence[str], object: str, environment: Optional[Mapping[str, str]]
+    argv: Sequence[str],
+    object: str,
+    environment: Optional[Mapping[str, str]],
+    output: int,
+    keep_open: Sequence[int],
 ) -> subprocess.Popen[bytes]:
     """In a session of its own, so that what it starts can be killed with it."""
     settings: Dict[str, str] = {"PATH": _PATH, "LC_ALL": "C", **(environment or {})}
@@ -65,8 +73,9 @@ def _start(
         return subprocess.Popen(  # noqa: S603 (an argument vector, no shell)
             list(argv),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.PIPE,
+            pass_fds=keep_open,
             env=settings,
             cwd="/",
             start_new_session=True,

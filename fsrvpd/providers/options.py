@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Mapping
+
 from fsrvpd.protocol.ports import Share
 
 PROVIDER = "provider"
@@ -9,6 +11,8 @@ ANY = "auto"
 PREVIOUS_VERSIONS = "previous versions"
 POOL_LIMIT = "pool limit"
 DEFAULT_POOL_LIMIT = 90.0  # per cent
+COMMAND_TIMEOUT = "command timeout"
+DEFAULT_COMMAND_TIMEOUT = 60  # s
 _TRUE = ("yes", "true", "on", "1")  # what Samba's parser takes for a true boolean
 
 
@@ -29,3 +33,9 @@ def pool_limit(share: Share) -> float:
         return float(share.options.get(POOL_LIMIT, DEFAULT_POOL_LIMIT))
     except ValueError:
         return DEFAULT_POOL_LIMIT
+
+
+def command_timeout(options: Mapping[str, str]) -> float:
+    """`fsrvp:command timeout`, s. What cannot be read was complained about, as above."""
+    text = options.get(COMMAND_TIMEOUT, "").strip()
+    return float(text) if text.isdecimal() and int(text) else DEFAULT_COMMAND_TIMEOUT

@@ -31,6 +31,17 @@ def mount(device: str, place: str, *, writable: bool) -> None:
     run(["mount", "-t", kind, "-o", f"{_ALWAYS},{options}", device, place], place)
 
 
+def bind(directory: str, place: str, *, writable: bool) -> None:
+    """Show a directory at `place` too. Raises: StorageError."""
+    options = f"bind,{_ALWAYS},{'rw' if writable else 'ro'}"
+    run(["mount", "-o", options, directory, place], place)
+
+
+def make_bind_read_only(place: str) -> None:
+    """There alone: what it is bound to stays as it is. Raises: StorageError."""
+    run(["mount", "-o", f"remount,bind,{_ALWAYS},ro", place], place)
+
+
 def make_read_only(place: str) -> None:
     """What was written is on the disk when this returns. Raises: StorageError."""
     run(["mount", "-o", "remount,ro", place], place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Callable, Dict, List, Optional
 
@@ -30,7 +31,9 @@ class Bed:
     """`directory` is the share: deep inside the volume, with letters beyond ASCII."""
 
     reserved = ".fsrvpd"  # by what a path inside a snapshot is known
-    many = 100  # snapshots, for the case that wants to see many
+    many = int(os.environ.get("FSRVPD_TEST_MANY", "300"))
+    any_file_system = False  # the provider takes what it is given
+    one_moment = True  # all files of a snapshot are of one moment
 
     def __init__(self, new_provider: Callable[[], Provider], volume: Path) -> None:
         self.new_provider = new_provider  # as after a restart of the daemon
@@ -89,6 +92,13 @@ class Bed:
         os.mkdir(forged)
         return snapshot._replace(root=forged)
 
+    def exhaust(self) -> None:
+        """Leave no space on the storage."""
+        fill(self.volume / "ballast")
+
+    def relieve(self) -> None:
+        (self.volume / "ballast").unlink()
+
     def cut_power(self) -> None:
         """The volume becomes what is on its disk now, with nothing synced by anybody."""
         image, twin = self.volume.with_suffix(".img"), self.volume.with_name("twin.img")
@@ -105,6 +115,16 @@ class Bed:
 
     def make_read_only(self) -> None:
         run("mount", "-o", "remount,ro", self.volume)
+
+
+def fill(path: Path) -> None:
+    """Take all free space, in ever smaller pieces."""
+    with path.open("wb", buffering=0) as file:
+        for piece in (1 << 22, 1 << 16, 1 << 12):
+            with suppress(OSError):
+                while True:
+                    file.write(bytes(piece))
+                    os.fsync(file.fileno())
 
 
 def ours(directory: Path) -> bool:

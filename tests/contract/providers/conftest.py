@@ -11,12 +11,14 @@ from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.protocol.ports import Provider
 from fsrvpd.providers.btrfs import Btrfs
 from fsrvpd.providers.cephfs import CephFs
+from fsrvpd.providers.command import Command
 from fsrvpd.providers.lvm import Lvm
 from fsrvpd.providers.reflink import Reflink
 from fsrvpd.providers.zfs import Zfs
 from tests.contract.providers import private_mounts
 from tests.contract.providers.bed import Bed
 from tests.contract.providers.ceph_bed import CephBed
+from tests.contract.providers.command_bed import CommandBed
 from tests.contract.providers.lvm_bed import LvmBed, VolumeGroup
 from tests.contract.providers.zfs_bed import Pool, ZfsBed
 from tests.platform import ceph
@@ -26,7 +28,7 @@ MakeVolume = Callable[..., Path]
 MakeBed = Callable[..., Bed]
 PROVIDERS: Dict[str, Callable[[LiveMounts], Provider]] = {"btrfs": Btrfs, "reflink": Reflink}
 # Everywhere there are btrfs and XFS. Others need what tests/platform prepares, and says.
-BEDS = os.environ.get("FSRVPD_TEST_BEDS", "btrfs,reflink").split(",")
+BEDS = os.environ.get("FSRVPD_TEST_BEDS", "btrfs,reflink,command").split(",")
 HOMES = ["btrfs", "reflink", "cephfs"]
 
 
@@ -80,7 +82,22 @@ def btrfs_bed(make_bed: MakeBed) -> Bed:
 
 @pytest.fixture
 def reflink_bed(make_bed: MakeBed) -> Bed:
-    return make_bed("reflink", "xfs")
+    bed = make_bed("reflink", "xfs")
+    bed.one_moment = False  # each file is of a moment of its own
+    return bed
+
+
+@pytest.fixture
+def command_bed(
+    make_volume: MakeVolume, mounts: LiveMounts, tmp_path: Path
+) -> Iterator[CommandBed]:
+    volume = make_volume("btrfs", "große Platte")
+    place = tmp_path / "run"
+    bed = CommandBed(
+        volume, tmp_path, place, lambda options, at: Command(mounts, options, at, str(place))
+    )
+    yield bed
+    bed.close()
 
 
 @pytest.fixture(scope="session")

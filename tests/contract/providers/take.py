@@ -21,7 +21,7 @@ MOMENT = 1_795_000_000.25
 
 def main(path: str, *contents: str) -> None:
     mounts = LiveMounts()
-    selection = standard(mounts)
+    selection = standard(mounts, lambda share: {}, "/var/lib/fsrvpd")
     share = Share("share", path, False, options={"previous versions": "yes"})
     place = Volumes(selection, mounts).place(share)
     provider = selection.provider(place.provider)

@@ -14,6 +14,7 @@ import pytest
 from fsrvpd.errors import NotOurs, StorageError
 from fsrvpd.protocol.ports import Snapshot
 from tests.contract.providers.bed import DEEP, SHARE, Bed
+from tests.contract.providers.busy_writer import BusyWriter, numbers
 from tests.contract.providers.private_mounts import EMULATED, run, unmount
 
 
@@ -60,6 +61,19 @@ def describe(path: Path) -> object:
     names = sorted(os.listxattr(path))
     attributes = {name: os.getxattr(path, name) for name in names}
     return status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns, attributes
+
+
+def test_nothing_moves_in_it_while_a_writer_goes_on(bed: Bed) -> None:
+    with BusyWriter(bed.directory, bed.directory) as writer:
+        for _ in range(3):
+            before = writer.numbers()
+            share = Path(bed.take().share_path)
+            after, taken = writer.numbers(), numbers(share, share)
+            assert all(least <= number for least, number in zip(before, taken))
+            assert all(number <= most for number, most in zip(taken, after))
+            assert taken.are_of_one_moment() or not bed.one_moment
+            while writer.numbers().second < after.second + 3:
+                assert numbers(share, share) == taken
 
 
 def test_a_writable_one_is_written_to_and_then_sealed(bed: Bed) -> None:
@@ -203,14 +217,14 @@ def test_a_name_like_ours_without_the_mark_is_not_ours(bed: Bed) -> None:
 
 
 def test_it_is_found_after_everything_was_forgotten(bed: Bed) -> None:
-    request = bed.request()
+    request = bed.request()._replace(state="of this store")
     snapshot = bed.take(request)
     after_restart = bed.new_provider()
     (found,) = after_restart.find([str(bed.volume), str(bed.volume / "absent")])
     assert found.snapshot == snapshot
     assert found.shadow_copy_set_id == request.shadow_copy_set_id
     assert found.shadow_copy_id == request.shadow_copy_id
-    assert (found.share, found.server) == (SHARE, "SERVER")
+    assert (found.share, found.server, found.state) == (SHARE, "SERVER", request.state)
     after_restart.delete(found.snapshot)
     assert bed.found() == []
 
@@ -256,7 +270,7 @@ def test_what_was_planned_keeps_its_label(bed: Bed) -> None:
     assert len({plan.root[-8:] for plan in planned}) == 5
 
 
-def test_many_at_once(bed: Bed) -> None:
+def test_hundreds_at_once(bed: Bed) -> None:
     (bed.directory / "number").write_text("0")
     snapshots = []
     for number in range(bed.many):
@@ -268,6 +282,21 @@ def test_many_at_once(bed: Bed) -> None:
     for snapshot in snapshots:
         bed.provider.delete(snapshot)
     assert bed.left_over() == []
+
+
+def test_without_space_it_is_whole_or_there_is_none(bed: Bed) -> None:
+    (bed.directory / "file").write_text("content")
+    bed.exhaust()
+    try:
+        snapshot = bed.take()
+    except StorageError:
+        assert bed.left_over() == []
+    else:
+        assert (Path(snapshot.share_path) / "file").read_text() == "content"
+        bed.provider.delete(snapshot)
+        assert bed.left_over() == []
+    bed.relieve()
+    assert (Path(bed.take().share_path) / "file").read_text() == "content"
 
 
 def test_previous_versions_are_where_they_are_said_to_be(bed: Bed) -> None:
@@ -304,6 +333,8 @@ def test_a_mount_below_the_share_is_refused(bed: Bed) -> None:
 def test_other_file_systems_are_refused(
     bed: Bed, make_volume: Callable[..., Path], tmp_path: Path, kind: str
 ) -> None:
+    if bed.any_file_system:
+        pytest.skip(f"{bed.provider.name} takes whatever is mounted")
     other = tmp_path if kind == "root" else make_volume(kind, "other", 32)
     assert str(other) in str(bed.provider.supports(str(other)))
 

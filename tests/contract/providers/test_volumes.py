@@ -13,13 +13,20 @@ from fsrvpd.protocol.ports import Share, SharePlace
 from fsrvpd.providers.selection import standard
 from fsrvpd.volumes import Volumes
 from tests.contract.providers.bed import Bed
-from tests.contract.providers.conftest import MakeBed, MakeVolume
+from tests.contract.providers.conftest import MakeBed, MakeVolume, chosen
 from tests.contract.providers.private_mounts import run, unmount
 
 
 @pytest.fixture
-def volumes(mounts: LiveMounts) -> Volumes:
-    return Volumes(standard(mounts), mounts)
+def volumes(mounts: LiveMounts, tmp_path: Path) -> Volumes:
+    return Volumes(standard(mounts, lambda share: {}, str(tmp_path)), mounts)
+
+
+@pytest.fixture(params=chosen(["btrfs", "reflink"]))
+def bed(request: pytest.FixtureRequest) -> Bed:
+    """Of those that serve a share which says nothing of it."""
+    made: Bed = request.getfixturevalue(f"{request.param}_bed")
+    return made
 
 
 @pytest.fixture

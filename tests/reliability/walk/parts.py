@@ -17,7 +17,7 @@ from fsrvpd.core import btrfs, files
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.daemon.parts import Parts
 from fsrvpd.errors import RegistryError, StorageError, StoreError
-from fsrvpd.providers.selection import Selection, standard
+from fsrvpd.providers.selection import Selection
 from samba_hooks import registry as hooks
 from samba_hooks.worker import __main__ as worker
 from samba_hooks.worker import libsmbconf
@@ -56,9 +56,9 @@ class WalkedParts(Parts):
     def store(self, path: str) -> Any:
         return Walked(self._points, "store", super().store(path), ("apply",), StoreError)
 
-    def selection(self, mounts: LiveMounts) -> Selection:
+    def selection(self, mounts: LiveMounts, registry: Any, folder: str) -> Selection:
         methods = ("plan", "prepare", "create", "seal", "delete")
-        providers = standard(mounts).all()
+        providers = super().selection(mounts, registry, folder).all()
         return Selection(
             [Walked(self._points, each.name, each, methods, storage_error) for each in providers]  # type: ignore[misc]
         )

@@ -14,7 +14,7 @@ from fsrvpd.providers.selection import Selection, standard
 @pytest.fixture
 def selection() -> Iterator[Selection]:
     mounts = LiveMounts()
-    yield standard(mounts)
+    yield standard(mounts, lambda share: {}, "/var/lib/fsrvpd")
     mounts.close()
 
 
@@ -33,9 +33,20 @@ def test_a_forced_provider_is_asked_alone(selection: Selection) -> None:
     assert list(selection.choose(share(provider="Reflink"), "/proc").refusals) == ["reflink"]
 
 
+def test_commands_serve_only_who_asks_for_them(selection: Selection) -> None:
+    commands = {"create command": "/bin/true", "delete command": "/bin/true"}
+    assert "command" not in selection.choose(share(**commands), "/proc").refusals
+    choice = selection.choose(share(provider="command", **commands), "/proc")
+    assert choice.provider is selection.provider("command")
+    assert (
+        "create command is not set"
+        in selection.choose(share(provider="command"), "/proc").refusals["command"]
+    )
+
+
 def test_a_provider_that_does_not_exist_is_named(selection: Selection) -> None:
     choice = selection.choose(share(provider="ntfs"), "/proc")
-    known = "auto, btrfs, zfs, lvm, cephfs, reflink"
+    known = "auto, btrfs, zfs, lvm, cephfs, reflink, command"
     assert choice.refusals == {"ntfs": f"there is no provider ntfs; fsrvp:provider can be {known}"}
     with pytest.raises(StorageError, match="no provider ntfs"):
         selection.provider("ntfs")
