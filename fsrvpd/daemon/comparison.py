@@ -3,7 +3,8 @@
 What is ours and belongs to no set goes, what a set has lost is mended where that is
 possible, and what is in doubt stays and is said: a volume that is not at hand, a snapshot
 of another server or of another state file (ours was lost, or another one is in its place),
-and what `fsrvp:keep` protects. No clock is asked: it may have been wrong then, or be now.
+what `fsrvp:keep` protects, and all on volumes that no share and no set names. No clock is
+asked: it may have been wrong then, or be now.
 """
 
 from __future__ import annotations
@@ -18,6 +19,12 @@ from fsrvpd.protocol.model import MappedShare, ShadowCopy, ShadowCopySet
 from fsrvpd.protocol.ports import Found, Snapshot
 
 REMOVE, DROP, REPUBLISH, KEEP = "remove", "drop", "make again", "keep"
+
+
+_ELSEWHERE = (
+    "it stands on a volume of which nothing is shared, which may be a copy of another: share"
+    " something of it and run fsrvpctl fsrvpd prune, or remove it by hand"
+)
 
 
 class Finding(NamedTuple):
@@ -84,7 +91,9 @@ def strays(survey: Survey, known: Known, doubt: Doubt) -> Iterator[Finding]:
     }
     spared = known.copies | of_unreadable
     unknown = [
-        (found, doubt.about(found)) for found in survey.found if found.shadow_copy_id not in spared
+        (found, _ELSEWHERE if found in survey.elsewhere else doubt.about(found))
+        for found in survey.found
+        if found.shadow_copy_id not in spared
     ]
     stays = {found.shadow_copy_id: "" for found in survey.found}
     stays.update({found.shadow_copy_id: why for found, why in unknown})

@@ -30,6 +30,7 @@ from fsrvpd.daemon.shell_snap import ShellSnap
 from fsrvpd.daemon.survey import Surveyor
 from fsrvpd.protocol.actions import Job, Outcome
 from fsrvpd.protocol.agent import Agent
+from fsrvpd.providers import mounted
 from fsrvpd.volumes import Volumes
 from samba_hooks.messaging import MessageBus
 from samba_hooks.open_registry import Registry
@@ -93,7 +94,7 @@ class Daemon:
         self.housekeeping = Housekeeping(
             self.loop,
             self.service,
-            Surveyor(selection, registry, volumes),
+            Surveyor(selection, registry, volumes, lambda: mounted.roots(mounts)),
             selection,
             registry,
             self.store.id,

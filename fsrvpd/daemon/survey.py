@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Iterable, Mapping, NamedTuple, Protocol, Sequence
+from typing import Callable, Iterable, Mapping, NamedTuple, Protocol, Sequence
 
 from fsrvpd.errors import FsrvpdError
 from fsrvpd.protocol.ports import BringsUp, Found, Share, SharePlace, ShareRegistry, Snapshot
@@ -29,7 +29,7 @@ class Survey(NamedTuple):
     """`gone` are the known snapshots that are not there although their volume is;
     `absent` says of a known volume why it cannot be looked at. Shadow copy shares are
     by name, with the id of their copy; `paths`: what those export whose snapshot was not
-    found."""
+    found. `elsewhere` are those of the found that stand where no share and no set leads."""
 
     found: Sequence[Found]
     gone: frozenset[Snapshot]
@@ -37,6 +37,7 @@ class Survey(NamedTuple):
     looked_at: frozenset[str]  # roots of volumes
     shares: Mapping[str, str]
     paths: Mapping[str, str]
+    elsewhere: frozenset[Found] = frozenset()
 
 
 class Registry(ShareRegistry, Protocol):
@@ -54,19 +55,30 @@ class Places(Protocol):
 class Surveyor:
     """Blocks on disks and registry, so it is called from a worker's thread."""
 
-    def __init__(self, selection: Selection, registry: Registry, places: Places) -> None:
+    def __init__(
+        self,
+        selection: Selection,
+        registry: Registry,
+        places: Places,
+        mounted: Callable[[], Iterable[str]],
+    ) -> None:
+        """`mounted` are the roots of volumes that hold something of ours, named or not."""
         self._selection = selection
         self._registry = registry
         self._places = places
+        self._mounted = mounted
 
     def look(self, volumes: Iterable[Volume], snapshots: Iterable[Snapshot]) -> Survey:
         """`volumes` and `snapshots` are those that the state knows; the volumes of all
-        present shares are looked at too. Raises: FsrvpdError when nothing can be told."""
+        present shares are looked at too, and what is mounted. Raises: FsrvpdError when
+        nothing can be told."""
         known = set(volumes)
         absent = {volume: why for volume in known if (why := self._absence(volume))}
         at_hand = known - set(absent)
         roots = {volume.root for volume in at_hand} | self._roots_of_shares()
         found = [each for root in sorted(roots) for each in self._find(root)]
+        elsewhere = self._find_elsewhere(roots, found)
+        found += elsewhere
         self._bring_up(found)
         names = {(volume.volume_name, volume.provider) for volume in at_hand}
         gone = frozenset(
@@ -77,7 +89,8 @@ class Surveyor:
         shares = self._registry.shadow_shares()
         ids = {each.shadow_copy_id for each in found}
         paths = self._paths(name for name, copy_id in shares.items() if copy_id not in ids)
-        return Survey(found, gone, absent, frozenset(roots), shares, paths)
+        looked_at = frozenset(roots)
+        return Survey(found, gone, absent, looked_at, shares, paths, frozenset(elsewhere))
 
     def _absence(self, volume: Volume) -> str:
         """Why a volume of the state is not at hand, empty when it is."""
@@ -99,6 +112,18 @@ class Surveyor:
             except FsrvpdError as error:
                 log.debug("no volume of share %s: %s", name, error)
         return roots
+
+    def _find_elsewhere(self, roots: set[str], known: Sequence[Found]) -> list[Found]:
+        """A volume can be mounted at several places: what was found by a name of the state
+        or of a share is not found again."""
+        seen = {_identity(each) for each in known}
+        elsewhere = []
+        for root in self._mounted():
+            if root not in roots:
+                new = [each for each in self._find(root) if _identity(each) not in seen]
+                seen.update(map(_identity, new))
+                elsewhere += new
+        return elsewhere
 
     def _find(self, root: str) -> list[Found]:
         """By all providers: a share may have been served by another one before."""
@@ -128,3 +153,7 @@ class Surveyor:
             if share is not None:
                 paths[name] = share.path
         return paths
+
+
+def _identity(found: Found) -> tuple[str, str]:
+    return found.snapshot.volume_name, found.shadow_copy_id

@@ -265,7 +265,10 @@ class Removal(Machine):
             if of.doomed:
                 return  # the removal that follows covers it
             if isinstance(outcome, Failed):
-                text = f"shares of an exposure that was cut short remain: {outcome.reason}"
+                text = (
+                    f"shares of an exposure that was cut short remain: {outcome.reason};"
+                    " they go with the set, or are made anew when the client exposes it"
+                )
                 self._event("shares-not-withdrawn", of.shadow_copy_set_id, text)
                 return
             for copy in of.shadow_copy_list:

@@ -10,7 +10,7 @@ from typing import Any, Iterator
 
 import pytest
 
-from tests.interop.site import TORTURE_SHARE, Site
+from tests.interop.site import TORTURE_SHARE, Site, make_directory
 from tests.lab import fss
 from tests.lab.fss import ShadowCopy
 from tests.lab.namespaces import wait_until
@@ -199,6 +199,31 @@ def test_what_is_not_ours_is_left_alone(site: Site) -> None:
     wait_until("the strays are gone", lambda: not site.snapshots())
     site.samba.set_option("fsrvpd:owner name", None)
     site.daemon.restart()
+
+
+def test_a_volume_that_nothing_names_is_looked_at_and_left_alone(site: Site) -> None:
+    """Only an admin knows whether it is one of ours or the copy of one. It is mounted twice."""
+    volume, again = site.volumes["data"] / "a" / "volume", site.lab.directory / "again"
+    make_directory(site.lab, volume.parent)
+    site.lab.run(["btrfs", "subvolume", "create", volume])
+    site.lab.run(["mkdir", again])
+    site.lab.run(["mount", "--bind", volume, again])
+    site.samba.net("conf", "addshare", "elsewhere", str(volume), "writeable=y")
+    recovered(site, "elsewhere")
+    site.daemon.stop()
+    change_state(site, FORGET_ALL)
+    site.samba.net("conf", "delshare", "elsewhere")
+    site.daemon.start()
+    kept = [("stray share", "keep"), ("stray snapshot", "keep")]
+    for _ in range(2):
+        answer = site.daemon.ask("prune")
+        assert found(answer) == kept
+        assert all("of which nothing is shared" in each["reason"] for each in answer)
+    site.samba.net("conf", "addshare", "elsewhere", str(volume))
+    assert found(site.daemon.ask("prune")) == [(what, "remove") for what, _ in kept]
+    site.samba.net("conf", "delshare", "elsewhere")
+    site.lab.unmount(again)
+    site.lab.run(["btrfs", "subvolume", "delete", volume / ".fsrvpd", volume])
 
 
 def test_a_snapshot_that_is_to_be_kept_outlives_its_set(site: Site) -> None:

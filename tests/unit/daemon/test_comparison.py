@@ -83,6 +83,12 @@ def test_what_is_in_doubt_stays_with_its_share(found: Found, doubt: Doubt) -> No
     assert judged(survey(found), doubt=doubt) == BOTH_STAY
 
 
+@pytest.mark.parametrize("everything", [False, True])
+def test_what_no_share_and_no_set_leads_to_stays(everything: bool) -> None:
+    seen = survey(FOUND, elsewhere=frozenset([FOUND]))
+    assert judged(seen, doubt=SURE._replace(everything=everything)) == BOTH_STAY
+
+
 @pytest.mark.parametrize("state", ["another", ""])
 def test_an_admin_may_remove_what_another_state_knew(state: str) -> None:
     found = FOUND._replace(state=state)

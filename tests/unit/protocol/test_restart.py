@@ -10,7 +10,7 @@ from fsrvpd.core import messages as m
 from fsrvpd.core.messages import format_guid
 from fsrvpd.protocol import context
 from fsrvpd.protocol.hresult import HResult
-from fsrvpd.protocol.model import Status
+from fsrvpd.protocol.model import Status, from_document
 from fsrvpd.protocol.settings import CURRENT, WS2012
 from tests.unit.protocol.driver import Client, Server, client_at, guid, place_of, unc
 
@@ -71,6 +71,78 @@ def test_an_expose_that_was_cut_short_is_known_to_the_abort(client: Client) -> N
     assert client.server.status(client.set_id) is Status.COMMITTED
     assert client.abort() == HResult.ZERO
     assert client.server.is_clean()
+
+
+@pytest.fixture
+def half_exposed(client: Client) -> Client:
+    """The daemon has died between the making of the share and its answer, and is back."""
+    client.reach(Status.COMMITTED)
+    client.send(m.ExposeShadowCopySet(client.set_id, 1000))
+    client.server.shares.add(client.shadow_share)
+    client.server.restart()
+    assert client.server.status(client.set_id) is Status.COMMITTED
+    assert client.server.shares
+    return client
+
+
+def names_in_store(client: Client) -> list[str]:
+    return from_document(client.server.store[client.set_id]).exposed_names
+
+
+@pytest.mark.spec("3.1.3-4")
+def test_a_share_that_nobody_was_told_of_is_withdrawn(half_exposed: Client) -> None:
+    client = half_exposed
+    assert names_in_store(client) == [client.shadow_share]
+    client.server.finish()
+    assert not client.server.shares
+    assert names_in_store(client) == []
+    assert client.server.disk
+    assert client.expose() == HResult.ZERO
+    assert client.server.shares == {client.shadow_share}
+
+
+def test_a_withdrawal_is_begun_again_after_a_crash(half_exposed: Client) -> None:
+    half_exposed.server.restart()
+    half_exposed.server.finish()
+    assert not half_exposed.server.shares
+
+
+def test_an_expose_waits_for_the_withdrawal(half_exposed: Client) -> None:
+    client = half_exposed
+    ticket = client.send(m.ExposeShadowCopySet(client.set_id, 1000))
+    client.server.finish()
+    assert ticket not in client.server.answers
+    client.server.finish()
+    assert client.server.answers[ticket].result == HResult.ZERO
+    assert client.server.shares == {client.shadow_share}
+
+
+def test_an_abort_takes_what_is_being_withdrawn(half_exposed: Client) -> None:
+    ticket = half_exposed.send(m.AbortShadowCopySet(half_exposed.set_id))
+    half_exposed.server.finish_all()
+    assert half_exposed.server.answers[ticket].result == HResult.ZERO
+    assert half_exposed.server.is_clean()
+
+
+@pytest.fixture
+def not_withdrawn(half_exposed: Client) -> Client:
+    half_exposed.server.fail(HResult.E_UNEXPECTED)
+    event = half_exposed.server.events[-1]
+    assert event.name == "shares-not-withdrawn"
+    assert "made anew when the client exposes it" in event.text
+    assert names_in_store(half_exposed) == [half_exposed.shadow_share]
+    return half_exposed
+
+
+def test_shares_that_could_not_be_withdrawn_go_with_the_set(not_withdrawn: Client) -> None:
+    not_withdrawn.server.pass_time(180)
+    not_withdrawn.server.finish()
+    assert not_withdrawn.server.is_clean()
+
+
+def test_shares_that_could_not_be_withdrawn_are_exposed_anew(not_withdrawn: Client) -> None:
+    assert not_withdrawn.expose() == HResult.ZERO
+    assert not_withdrawn.server.shares == {not_withdrawn.shadow_share}
 
 
 def test_a_removal_that_was_cut_short_is_ended(client: Client) -> None:

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Callable, List
+
+import pytest
+
+from fsrvpd.core.live_mounts import LiveMounts
+from fsrvpd.providers import mounted
+from tests.contract.providers.bed import Bed
+from tests.contract.providers.private_mounts import run, unmount
+
+
+def roots(mounts: LiveMounts, below: Path) -> List[str]:
+    found = [root for root in mounted.roots(mounts) if root.startswith(str(below))]
+    return sorted(os.path.relpath(root, below) for root in found)
+
+
+@pytest.mark.parametrize(("provider", "kind"), [("btrfs", "btrfs"), ("reflink", "xfs")])
+def test_a_volume_counts_once_it_has_a_home(
+    make_bed: Callable[..., Bed], mounts: LiveMounts, provider: str, kind: str
+) -> None:
+    bed = make_bed(provider, kind)
+    assert roots(mounts, bed.volume) == []
+    bed.take()
+    assert roots(mounts, bed.volume) == ["."]
+
+
+def test_subvolumes_count_wherever_they_are(btrfs_bed: Bed, mounts: LiveMounts) -> None:
+    volume = btrfs_bed.volume
+    for name in ("one", "one/folder/two", "plain"):
+        (volume / name).parent.mkdir(exist_ok=True)
+        run("btrfs", "subvolume", "create", volume / name)
+    for name in ("one", "one/folder/two"):
+        btrfs_bed.take(btrfs_bed.request(volume / name))
+    assert roots(mounts, volume) == ["one", "one/folder/two"]
+
+
+def test_a_snapshot_of_ours_is_no_volume_even_where_it_is_mounted(
+    make_volume: Callable[..., Path], mounts: LiveMounts
+) -> None:
+    """As the provider for LVM mounts them; the home is in the picture too."""
+    volume = make_volume("xfs", "volume")
+    inside = volume / ".fsrvpd" / "snapshot"
+    inside.mkdir(parents=True)
+    run("mount", "--bind", volume, inside)
+    assert roots(mounts, volume) == ["."]
+    unmount(inside)
+
+
+def test_nobody_asks_what_is_on_no_block_device(mounts: LiveMounts, tmp_path: Path) -> None:
+    run("mount", "-t", "tmpfs", "tmpfs", tmp_path)
+    (tmp_path / ".fsrvpd").mkdir()
+    assert roots(mounts, tmp_path) == []
+    unmount(tmp_path)
