@@ -18,6 +18,8 @@ from fsrvpd.core.messages import Guid
 from fsrvpd.errors import StoreError
 
 SCHEMA = 2  # user_version of the file
+LOG_LENGTH = 1000 * 4096  # bytes: the pages after which SQLite starts the log anew
+_AMPLE = 16 * LOG_LENGTH  # free bytes below which the log grows as it must
 APPLICATION = 0x46535250  # application_id of the file: "FSRP"
 
 
@@ -66,6 +68,21 @@ class SqliteStore:
         if verdict != "ok":
             raise self._damaged(verdict)
         (self.id,) = self._db.execute("SELECT id FROM file").fetchone()
+        self._lay_out_log()
+
+    def _lay_out_log(self) -> None:
+        """Give the log its whole length now. A commit that makes it longer waits for the
+        journal of the file system, and with it for everybody else's changes; one that writes
+        over what is there waits for its own pages alone."""
+        volume = os.statvfs(self.path)
+        if volume.f_bavail * volume.f_frsize < _AMPLE:
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute("CREATE TABLE filler (content BLOB)")
+        self._db.execute("INSERT INTO filler VALUES (zeroblob(?))", (LOG_LENGTH,))
+        self._db.execute("DROP TABLE filler")
+        self._db.execute("COMMIT")
+        self._db.execute("PRAGMA wal_checkpoint(RESTART)")
 
     def _require_ours(self) -> None:
         """Before anything is written: a path may be mistyped."""

@@ -15,7 +15,7 @@ from typing import Iterator
 import pytest
 
 from fsrvpd.errors import StoreError
-from fsrvpd.store.sqlite import SCHEMA, SqliteStore
+from fsrvpd.store.sqlite import LOG_LENGTH, SCHEMA, SqliteStore
 
 ONE, TWO = bytes(15) + b"\x01", bytes(15) + b"\x02"
 
@@ -188,11 +188,13 @@ def test_a_file_that_is_no_database(path: Path) -> None:
     assert "move it away" in refusal(path)
 
 
-@pytest.mark.parametrize("page", [0, 1, 2, 7])
-def test_a_damaged_page(store: SqliteStore, path: Path, page: int) -> None:
+@pytest.mark.parametrize("what", ["first page", "root of the sets", "documents"])
+def test_a_damaged_page(store: SqliteStore, path: Path, what: str) -> None:
     store.apply([(bytes([n]) * 16, "x" * 1000) for n in range(50)])
     store.close()
     content = bytearray(path.read_bytes())
+    documents = content.index(b"x" * 900) // 4096
+    page = {"first page": 0, "root of the sets": 1, "documents": documents}[what]
     head = page * 4096 or 100  # the first page's own head stands behind the file's
     content[head : head + 60] = b"\xa5" * 60
     path.write_bytes(content)
@@ -290,6 +292,16 @@ def test_the_log_is_synced_before_the_answer(path: Path, tmp_path: Path) -> None
     on_log = [line for line in lines[first + 1 : last] if "-wal>" in line]
     assert any("pwrite64" in line for line in on_log)
     assert "sync(" in on_log[-1], "the last thing before the answer is the sync"
+
+
+def test_no_commit_makes_the_log_longer(path: Path, store: SqliteStore) -> None:
+    """Its sync would wait for the journal of the file system."""
+    log = Path(f"{path}-wal")
+    length = log.stat().st_size
+    assert length >= LOG_LENGTH
+    for number in range(500):
+        store.apply([(number.to_bytes(16, "big"), "x" * 2000)])
+    assert log.stat().st_size == length
 
 
 FULL = """
