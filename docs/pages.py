@@ -45,9 +45,9 @@ def fsrvpd_page() -> Page:
     page.paragraph(
         "In the journal where there is one, with each value of an event as a field (`journalctl"
         " -u fsrvpd FSRVPD_EVENT=call-refused`); else in `log.fsrvpd` beside Samba's `log"
-        " file`. Debug levels as Samba's: 0 errors, 1 what an admin should see, 3 every call, 10"
-        " every request and response decoded. Keys and passwords are never logged. The events"
-        " and their ids are listed in docs/events.md."
+        " file`. Debug levels as Samba's: 0 errors and what becomes of sets, 1 refused calls, 3"
+        " every call, 10 every request and response decoded. Keys and passwords are never logged."
+        " The events and their ids are listed in docs/events.md."
     )
     page.section("FILES")
     page.item("<pid directory>/fsrvpd.pid", "The locked process id, by which smbcontrol finds us.")

@@ -64,4 +64,4 @@ def _findings(arguments: argparse.Namespace) -> Iterator[Finding]:
 def _summary(findings: list[Finding]) -> str:
     failed = sum(finding.grade is Grade.FAIL for finding in findings)
     warned = sum(finding.grade is Grade.WARN for finding in findings)
-    return f"{failed} failed, {warned} warnings"
+    return f"{failed} failed, {warned} warning{'' if warned == 1 else 's'}"

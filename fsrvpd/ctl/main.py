@@ -113,7 +113,10 @@ def _add_doctor(commands: Commands) -> None:
     )
     who = doctor.add_mutually_exclusive_group()
     who.add_argument(
-        "-U", "--user", metavar="NAME", help="read the copy over SMB as this user; asks a password"
+        "-U",
+        "--user",
+        metavar="NAME[%PASSWORD]",
+        help="read the copy over SMB as this user; without a password it is asked for",
     )
     who.add_argument(
         "-A",

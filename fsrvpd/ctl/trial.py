@@ -12,7 +12,7 @@ from typing import Any, Iterator, NamedTuple, Optional, Sequence
 
 from fsrvpd.ctl.examination import STANDALONE, Circumstances
 from fsrvpd.ctl.findings import Finding, Grade
-from fsrvpd.errors import FsrvpdError
+from fsrvpd.errors import ConfigError, FsrvpdError
 
 TOPIC = "self-test"
 PROBE = "fsrvpd-self-test-"
@@ -32,12 +32,26 @@ class Login(NamedTuple):
 
 
 def login(user: Optional[str], file: Optional[str], server_role: str) -> Optional[Login]:
-    """As asked for, else as this member of a domain, else None."""
+    """As asked for (NAME or NAME%PASSWORD), else as this member of a domain, else None.
+
+    Raises: ConfigError when there is nobody to ask for the password.
+    """
     if user:
-        return Login(["-U", user], getpass.getpass(f"Password of {user}: "))
+        name, separator, password = user.partition("%")
+        return Login(["-U", name], password if separator else _password_of(name))
     if file:
         return Login(["-A", file])
     return None if server_role == STANDALONE else Login(["-P"])
+
+
+def _password_of(name: str) -> str:
+    try:
+        return getpass.getpass(f"Password of {name}: ")
+    except EOFError as error:
+        raise ConfigError(
+            f"nobody is here to type the password of {name}; give -A FILE, with a line"
+            " `password = …`"
+        ) from error
 
 
 def try_shadow_copy(

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from typing import Callable, Mapping, NamedTuple, Union
 
-from fsrvpd.daemon.logs import CALLS, NOTICE
+from fsrvpd.daemon.logs import ALWAYS, CALLS, NOTICE
 
 Field = Union[str, int, float]
 
@@ -26,9 +26,9 @@ class Event(NamedTuple):
 
 
 EVENTS = (
-    Event(100, "started", NOTICE, "The daemon serves its pipe."),
-    Event(101, "ended", NOTICE, "The daemon has ended in order."),
-    Event(110, "configuration-loaded", NOTICE, "smb.conf was read anew and is in force."),
+    Event(100, "started", ALWAYS, "The daemon serves its pipe."),
+    Event(101, "ended", ALWAYS, "The daemon has ended in order."),
+    Event(110, "configuration-loaded", ALWAYS, "smb.conf was read anew and is in force."),
     Event(
         111,
         "configuration-refused",
@@ -41,49 +41,49 @@ EVENTS = (
         logging.ERROR,
         "smb.conf holds an option that does not exist, or one that needs a restart.",
     ),
-    Event(113, "log-level-set", NOTICE, "An admin set the debug level."),
+    Event(113, "log-level-set", ALWAYS, "An admin set the debug level."),
     Event(
         120,
         "pipe-stolen",
         logging.ERROR,
         "Another program took the pipe's socket, most likely Samba's own agent.",
     ),
-    Event(121, "pipe-retaken", NOTICE, "The pipe's socket is ours again."),
+    Event(121, "pipe-retaken", ALWAYS, "The pipe's socket is ours again."),
     Event(130, "control-refused", logging.ERROR, "A user without the right sent a message."),
     Event(200, "call", CALLS, "A call was answered with success."),
     Event(201, "call-refused", NOTICE, "A call was answered with an error."),
-    Event(300, "timer-elapsed", NOTICE, "A client was silent for too long during a creation."),
-    Event(301, "set-removing", NOTICE, "A set goes; the text says why."),
-    Event(302, "set-removed", NOTICE, "A set and all that it had made is gone."),
+    Event(300, "timer-elapsed", ALWAYS, "A client was silent for too long during a creation."),
+    Event(301, "set-removing", ALWAYS, "A set goes; the text says why."),
+    Event(302, "set-removed", ALWAYS, "A set and all that it had made is gone."),
     Event(
         303,
         "removal-failed",
         logging.ERROR,
         "Something of a set could not be removed; it is tried again.",
     ),
-    Event(304, "step-undone", NOTICE, "What an unsuccessful step had left is gone."),
+    Event(304, "step-undone", ALWAYS, "What an unsuccessful step had left is gone."),
     Event(305, "set-unreadable", logging.ERROR, "The store holds a set that cannot be read."),
-    Event(306, "share-restored", NOTICE, "Shadow copy shares that were gone were made again."),
+    Event(306, "share-restored", ALWAYS, "Shadow copy shares that were gone were made again."),
     Event(
         307,
         "share-not-restored",
         logging.ERROR,
         "Shadow copy shares that were gone could not be made again.",
     ),
-    Event(311, "clock-jumped", NOTICE, "The wall clock was set, by a minute at least."),
+    Event(311, "clock-jumped", ALWAYS, "The wall clock was set, by a minute at least."),
     Event(
         312,
         "set-overdue",
-        NOTICE,
+        ALWAYS,
         "The wall clock alone says that a set is too old; it goes if that is so for an hour.",
     ),
-    Event(320, "stray-snapshot", NOTICE, "A snapshot of ours belongs to no set."),
-    Event(321, "stray-share", NOTICE, "A shadow copy share belongs to no set."),
-    Event(322, "stray-removed", NOTICE, "Such a snapshot or share is gone."),
+    Event(320, "stray-snapshot", ALWAYS, "A snapshot of ours belongs to no set."),
+    Event(321, "stray-share", ALWAYS, "A shadow copy share belongs to no set."),
+    Event(322, "stray-removed", ALWAYS, "Such a snapshot or share is gone."),
     Event(323, "stray-kept", logging.ERROR, "Such a snapshot or share could not be removed."),
-    Event(324, "share-gone", NOTICE, "Somebody removed a shadow copy share of a set."),
-    Event(325, "snapshot-gone", NOTICE, "Somebody removed a snapshot of a set."),
-    Event(326, "volume-absent", NOTICE, "The volume of a set's snapshots is not mounted."),
+    Event(324, "share-gone", ALWAYS, "Somebody removed a shadow copy share of a set."),
+    Event(325, "snapshot-gone", ALWAYS, "Somebody removed a snapshot of a set."),
+    Event(326, "volume-absent", ALWAYS, "The volume of a set's snapshots is not mounted."),
     Event(
         327,
         "comparison-failed",

@@ -1,4 +1,4 @@
-"""The log in Samba's levels: 0 errors, 1 what an admin should see, 3 every call, 10 all.
+"""The log in Samba's levels: 0 errors and what became of sets, 1 refusals, 3 every call, 10 all.
 
 Keys, passwords and security blobs are never handed to a logger.
 """
@@ -12,16 +12,17 @@ from typing import Optional
 
 from fsrvpd.daemon.journal import SOCKET, JournalHandler
 
-NOTICE = 25  # debug level 1
+ALWAYS = 28  # debug level 0, as errors: what an admin wants to find in any log
+NOTICE = 25  # debug level 1: what a client could fill a log with
 CALLS = logging.INFO  # debug level 3
 
-_LEVELS = ((0, logging.ERROR), (1, NOTICE), (3, CALLS), (5, 15), (10, logging.DEBUG))
+_LEVELS = ((0, ALWAYS), (1, NOTICE), (3, CALLS), (5, 15), (10, logging.DEBUG))
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def python_level(debug_level: int) -> int:
     """The threshold in `logging`'s numbers for one of Samba's debug levels."""
-    threshold = logging.ERROR
+    threshold = ALWAYS
     for samba, python in _LEVELS:
         if debug_level >= samba:
             threshold = python
@@ -36,7 +37,8 @@ def samba_level(level: int) -> int:
 def set_up(debug_level: int, path: Optional[str]) -> None:
     """To the journal where standard error leads there, or where there is no standard error
     and a journal runs; else to standard error (`path` None) or to the file."""
-    logging.addLevelName(NOTICE, "NOTICE")
+    for level in (ALWAYS, NOTICE):
+        logging.addLevelName(level, "NOTICE")
     handler = _handler(path)
     handler.setFormatter(logging.Formatter(_FORMAT))
     logging.getLogger().handlers = [handler]

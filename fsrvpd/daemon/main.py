@@ -88,9 +88,9 @@ def serve(registry: Registry, level: LogLevel, parts: Parts) -> None:
         "started",
         f"fsrvpd {__version__} ({core.describe()}) beside Samba"
         f" {configuration.samba.samba_version}, dialect"
-        f" {configuration.settings.agent.dialect.name}, pipe {daemon.server.path}",
+        f" {configuration.settings.agent.dialect.name}, pipe {daemon.server.path or 'not served'}",
     )
-    notify("READY=1")
+    notify(f"READY=1\nSTATUS=Serving {daemon.server.path or 'the control socket alone'}")
     try:
         daemon.run()
     finally:

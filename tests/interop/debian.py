@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import Iterator, NamedTuple, Sequence
 
 from tests.lab import Lab
 from tests.lab.namespaces import wait_until
@@ -84,9 +84,11 @@ class Debian(NamedTuple):
 
 
 @contextmanager
-def open_debian(packages: Path) -> Iterator[Debian]:
-    """One with the directory of `packages` in it."""
-    tree = roots.tree("package", PACKAGES)
+def open_debian(
+    packages: Path, name: str = "package", installed: Sequence[str] = PACKAGES
+) -> Iterator[Debian]:
+    """One with the directory of `packages` in it, over the tree of that name."""
+    tree = roots.tree(name, installed)
     with Lab() as lab:
         volume = lab.volume("btrfs", "data")
         scratch = lab.directory / "scratch"
