@@ -52,6 +52,10 @@ class StorageError(FsrvpdError):
         return self.error_number in (errno.ENOSPC, errno.EDQUOT)
 
 
+class TookTooLong(StorageError):
+    """A snapshot that does not come at once did not come within its time."""
+
+
 class NotOurs(StorageError):
     """Refused to touch something on disk that does not carry our mark."""
 

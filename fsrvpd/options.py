@@ -338,6 +338,31 @@ SHARE_OPTIONS: tuple[Option[Any], ...] = (
         " to delete.",
     ),
     Option(
+        "fsrvp:include",
+        str.strip,
+        "",
+        "reflink: the names of the files to clone, in the manner of `veto files`:"
+        " `/*.vhdx/*.avhdx/`. Directories are cloned all the same. Empty: all files.",
+        "Where a backup asks for a few large files, such as the disks of virtual machines,"
+        " among very many.",
+    ),
+    Option(
+        "fsrvp:depth",
+        count,
+        "0",
+        "reflink: how many levels of directories are cloned, that of the share the first of"
+        " them; what lies deeper is missing in the copy. 0: all.",
+        "Where what is to be backed up lies near the top of a tree with very many files.",
+    ),
+    Option(
+        "fsrvp:clone time limit",
+        count,
+        "50",
+        "reflink: seconds after which a clone is given up, undone, and the client told so."
+        " 0: never.",
+        "Larger for a client that waits longer than the 60 seconds that Windows waits.",
+    ),
+    Option(
         "fsrvp:keep",
         boolean,
         "no",

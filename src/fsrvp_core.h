@@ -8,7 +8,7 @@
  *   - Memory belongs to the caller. Nothing here allocates, and nothing keeps a pointer
  *     after it returned, except a mount table, which points into the text it was made of.
  *   - Codec functions are pure: bytes in, values out, no I/O, no globals. The functions of
- *     the section "storage" are the deliberate exception: each is one system call.
+ *     the sections "storage" and "clones" are the deliberate exception.
  */
 #ifndef FSRVP_CORE_H
 #define FSRVP_CORE_H
@@ -375,6 +375,43 @@ int fsrvp_xfs_uuid(int file, uint8_t *uuid);
  * `directory`. -ELOOP: a symbolic link. -ENOSYS: Linux before 5.6. */
 int fsrvp_open_beneath(int directory, const char *path, int flags, unsigned int mode,
                        int symlinks);
+
+/* ---- clones ------------------------------------------------------------------------
+ *
+ * Files cloned by name from one open directory into another, on one file system: content,
+ * owner, group, mode, extended attributes with all ACLs, times of access and modification.
+ * A name is one that a directory holds, FSRVP_NAME_MAX bytes at most. No symbolic link is
+ * followed, and a copy that fails is taken away again.
+ */
+
+/* What is copied with plain calls. `mode` has the kind of file too. */
+typedef struct {
+    uint32_t mode;
+    uint32_t uid;
+    uint32_t gid;
+    uint32_t accessed_nanoseconds;
+    uint32_t modified_nanoseconds;
+    int64_t accessed_seconds;
+    int64_t modified_seconds;
+} fsrvp_attributes;
+
+/* No regular file has the name, or not any more: nothing was done. */
+#define FSRVP_CLONE_OTHER 1
+
+/* Gives target/name the attributes, and those extended ones that source/name has; with ""
+ * for a name the two descriptors themselves. A negative errno when it did not work. */
+int fsrvp_copy_attributes(int source, int target, const char *name,
+                          const fsrvp_attributes *attributes);
+
+/* Makes target/name a clone of source/name. 0, FSRVP_CLONE_OTHER or a negative errno.
+ * -EAGAIN: somebody holds a lease, and has been asked to give it back. */
+int fsrvp_clone_regular(int source, int target, const char *name);
+
+/* The same for `count` names, one after the other with a NUL behind each, where they are
+ * regular files with one link. others[i] tells those of which there is no clone yet,
+ * whatever the reason. Returns how many were cloned. */
+int fsrvp_clone_plain_files(int source, int target, const char *names, int count,
+                            int8_t *others);
 
 /* cdef: end */
 

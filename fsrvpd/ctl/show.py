@@ -51,11 +51,18 @@ def show_set(answer: Any) -> str:
     for copy in answer["copies"]:
         lines.append(f"copy       {copy['copy']}")
         lines.append(f"  provider {copy['provider']}{', kept' if copy['keep'] else ''}")
-        lines.append(f"  snapshot {copy['snapshot'] or '(not taken)'}")
+        lines.append(f"  snapshot {copy['snapshot'] or _under_way(copy['progress'])}")
         for mapped in copy["shares"]:
             lines.append(f"  share    {mapped['share']}")
             lines.append(f"        as {mapped['shadow_copy_share'] or '(not exposed)'}")
     return "\n".join(lines)
+
+
+def _under_way(progress: Any) -> str:
+    if progress is None:
+        return "(not taken)"
+    limit = "" if progress["limit"] is None else f", given up after {progress['limit']:g} s"
+    return f"(under way: {progress['files']} files in {progress['seconds']:g} s{limit})"
 
 
 def removal(answer: Any) -> str:

@@ -5,17 +5,22 @@ The shapes are stable: a field is added, never renamed, never given another mean
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from math import isfinite
+from typing import Any, Callable, Mapping, Optional
 
 from fsrvpd.core.messages import format_guid
 from fsrvpd.daemon.events import Event, Field
 from fsrvpd.protocol import context
 from fsrvpd.protocol.hresult import describe
 from fsrvpd.protocol.model import ShadowCopy, ShadowCopySet
+from fsrvpd.protocol.ports import Progress
 from fsrvpd.volumes import Verdict
 
+# How far the snapshot of a copy is, given its provider and its id.
+Gauge = Callable[[str, str], Optional[Progress]]
 
-def set_to_json(of: ShadowCopySet) -> dict[str, Any]:
+
+def set_to_json(of: ShadowCopySet, gauge: Gauge) -> dict[str, Any]:
     return {
         "set": format_guid(of.shadow_copy_set_id),
         "status": "Removing" if of.doomed else of.status.value,
@@ -24,17 +29,19 @@ def set_to_json(of: ShadowCopySet) -> dict[str, Any]:
         "account": of.account,
         "started": of.started,
         "spread_ms": round(of.spread * 1000, 3),
-        "copies": [_copy_to_json(copy) for copy in of.shadow_copy_list],
+        "copies": [_copy_to_json(copy, gauge) for copy in of.shadow_copy_list],
     }
 
 
-def _copy_to_json(copy: ShadowCopy) -> dict[str, Any]:
+def _copy_to_json(copy: ShadowCopy, gauge: Gauge) -> dict[str, Any]:
+    progress = gauge(copy.place.provider, format_guid(copy.shadow_copy_id))
     return {
         "copy": format_guid(copy.shadow_copy_id),
         "volume": copy.volume_name,
         "provider": copy.place.provider,
         "snapshot": copy.snapshot.root if copy.snapshot else None,
         "keep": copy.keep,
+        "progress": _progress_to_json(progress) if progress else None,
         "shares": [
             {
                 "share": mapped.share,
@@ -44,6 +51,11 @@ def _copy_to_json(copy: ShadowCopy) -> dict[str, Any]:
             for mapped in copy.share_mapping_list
         ],
     }
+
+
+def _progress_to_json(progress: Progress) -> dict[str, Any]:
+    limit = progress.limit if isfinite(progress.limit) else None
+    return {"files": progress.files, "seconds": round(progress.seconds, 1), "limit": limit}
 
 
 def removal_to_json(of: ShadowCopySet, *, done: bool) -> dict[str, Any]:

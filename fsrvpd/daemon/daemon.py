@@ -113,6 +113,7 @@ class Daemon:
             self.housekeeping,
             self.administration,
             samba.samba_version,
+            self.runner.watch.progress,
         )
         self.shell_snap = ShellSnap(
             self.loop, registry, volumes, selection, samba.netbios_name, parts.wall_clock

@@ -52,6 +52,13 @@ EVENTS = (
     Event(130, "control-refused", logging.ERROR, "A user without the right sent a message."),
     Event(200, "call", CALLS, "A call was answered with success."),
     Event(201, "call-refused", NOTICE, "A call was answered with an error."),
+    Event(210, "commit-progress", NOTICE, "A snapshot that takes time is under way."),
+    Event(
+        211,
+        "commit-too-slow",
+        logging.ERROR,
+        "A snapshot was given up and undone, since it did not come in time.",
+    ),
     Event(300, "timer-elapsed", ALWAYS, "A client was silent for too long during a creation."),
     Event(301, "set-removing", ALWAYS, "A set goes; the text says why."),
     Event(302, "set-removed", ALWAYS, "A set and all that it had made is gone."),

@@ -9,7 +9,7 @@ from typing import Any, Callable, Mapping, Sequence, Union
 from fsrvpd import __version__
 from fsrvpd.daemon import events, self_test
 from fsrvpd.daemon.administration import Administration, Loaded
-from fsrvpd.daemon.answers import event_to_json, set_to_json, verdict_to_json
+from fsrvpd.daemon.answers import Gauge, event_to_json, set_to_json, verdict_to_json
 from fsrvpd.daemon.comparison import Finding
 from fsrvpd.daemon.control import Conversation, Handler
 from fsrvpd.daemon.events import Event, Field
@@ -37,6 +37,7 @@ class Handlers:
         housekeeping: Housekeeping,
         administration: Administration,
         samba_version: str,
+        gauge: Gauge,
     ) -> None:
         self._loop = loop
         self._service = service
@@ -45,6 +46,7 @@ class Handlers:
         self._housekeeping = housekeeping
         self._administration = administration
         self._samba_version = samba_version
+        self._gauge = gauge
         self._started = time.monotonic()
 
     def by_name(self) -> dict[str, Handler]:
@@ -102,11 +104,12 @@ class Handlers:
     def list_sets(self, parameters: Sequence[str]) -> Any:
         _expect(parameters, 0, "list-sets")
         agent = self._service.agent
-        return [set_to_json(each) for each in (*agent.table, *agent.leaving.values())]
+        sets = (*agent.table, *agent.leaving.values())
+        return [set_to_json(each, self._gauge) for each in sets]
 
     def show_set(self, parameters: Sequence[str]) -> Any:
         _expect(parameters, 1, "show-set ID")
-        return set_to_json(find_set(self._service, set_id(parameters[0])))
+        return set_to_json(find_set(self._service, set_id(parameters[0])), self._gauge)
 
     def debug(self, parameters: Sequence[str]) -> Any:
         _expect(parameters, 1, "debug LEVEL")

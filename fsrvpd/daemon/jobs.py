@@ -13,7 +13,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, NamedTuple, Optional, Sequence, TypeVar, Union
 
-from fsrvpd.errors import FsrvpdError, StorageError
+from fsrvpd.daemon.events import report
+from fsrvpd.daemon.progress import Watch
+from fsrvpd.errors import FsrvpdError, StorageError, TookTooLong
 from fsrvpd.protocol.actions import (
     Commit,
     Expose,
@@ -54,6 +56,7 @@ class JobRunner:
     ) -> None:
         self.min_free_space = 0  # megabytes of a volume; see `_require_room`
         self._provider = selection.provider
+        self.watch = Watch(selection.provider)
         self._registry = registry
         self._done = done
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="job")
@@ -94,11 +97,15 @@ class JobRunner:
 
     def _commit(self, job: Commit) -> Succeeded:
         began = time.monotonic()
-        results = _side_by_side(self._take, self._groups(job.requests))
+        with self.watch.reporting(job.requests):
+            results = _side_by_side(self._take, self._groups(job.requests))
         taken = [one for each in results if not isinstance(each, FsrvpdError) for one in each]
         for failure in _failures(results):
             for one in taken:
                 self._attempt_delete(one.snapshot)
+            if isinstance(failure, TookTooLong):
+                key = job.requests[0].shadow_copy_set_id
+                report(log, "commit-too-slow", str(failure), set=key)
             raise failure
         moments = [one.moment for one in taken]
         spread = max(moments) - min(moments)

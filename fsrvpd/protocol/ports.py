@@ -97,6 +97,14 @@ class PreviousVersions(NamedTuple):
     basedir: str  # the directory of which they are snapshots
 
 
+class Progress(NamedTuple):
+    """How far a snapshot is that does not come at once."""
+
+    files: int
+    seconds: float  # since it began
+    limit: float  # s after which it is given up
+
+
 class Provider(Protocol):
     """A way of taking snapshots. Every method may block; any may raise StorageError.
 
@@ -161,6 +169,14 @@ class AsksTheShare(Protocol):
 
     def supports_share(self, share: Share, path: str) -> Optional[str]:
         """`supports`, for this share."""
+
+
+@runtime_checkable
+class TakesTime(Protocol):
+    """What a provider can besides whose snapshots do not come at once."""
+
+    def progress(self, shadow_copy_id: str) -> Optional[Progress]:
+        """Of a snapshot that is being taken, None when that is not so."""
 
 
 @runtime_checkable

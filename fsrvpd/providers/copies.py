@@ -14,31 +14,41 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager
-from typing import Iterator
+from typing import Iterator, NamedTuple
 
 from fsrvpd.core import files
 from fsrvpd.providers import ground
+from fsrvpd.providers.allowance import Allowance
 from fsrvpd.providers.clone import Clone
 from fsrvpd.providers.home import DIRECTORY, Home
 from fsrvpd.providers.mark import SnapshotName
 from fsrvpd.providers.removal import remove_tree
+from fsrvpd.providers.wanted import Wanted
 
 _TREE, _LINKS = "tree", "links"
 
 
-def make(root: int, path: str, our: Home, key: str, name: SnapshotName) -> None:
+class Cloning(NamedTuple):
+    """What is cloned: `path` is the directory's below the volume open as `root`."""
+
+    root: int
+    path: str
+    wanted: Wanted
+    allowance: Allowance
+
+
+def make(cloning: Cloning, our: Home, key: str, name: SnapshotName) -> None:
     """Clone a directory and show it as key/name, on the disk for good when this returns.
 
-    `path` is the directory's below the volume's `root`. Raises: OSError, StorageError;
-    `delete` then removes what there is, which may be all of it.
+    Raises: OSError, StorageError; `delete` then removes what there is, which may be all.
     """
     os.mkdir(_partial(name), 0o700, dir_fd=our.fd)
     with _open(_partial(name), our.fd) as partial:
         os.mkdir(_TREE, 0o700, dir_fd=partial)
         os.mkdir(_LINKS, 0o700, dir_fd=partial)
-        source = ground.open_below(root, path)
+        source = ground.open_below(cloning.root, cloning.path)
         try:
-            _clone(source, partial, our)
+            _clone(cloning, source, partial, our)
         finally:
             os.close(source)
         files.sync_file_system(partial)
@@ -71,10 +81,11 @@ def delete(our: Home, key: str, name: SnapshotName) -> None:
     discard(our, name)
 
 
-def _clone(source: int, partial: int, our: Home) -> None:
+def _clone(cloning: Cloning, source: int, partial: int, our: Home) -> None:
     home = os.fstat(our.fd)
+    left_out, how = (home.st_dev, home.st_ino), (cloning.wanted, cloning.allowance)
     with _open(_TREE, partial) as tree, _open(_LINKS, partial) as links:
-        Clone(source, tree, links, (home.st_dev, home.st_ino)).run()
+        Clone(source, tree, links, left_out, *how).run()
 
 
 def _partial(name: SnapshotName) -> str:

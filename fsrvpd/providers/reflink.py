@@ -20,19 +20,28 @@ import errno
 import os
 from contextlib import contextmanager
 from hashlib import blake2b
-from typing import Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 from uuid import UUID
 
 from fsrvpd.core import btrfs, files
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.errors import NotOurs, StorageError
-from fsrvpd.protocol.ports import Found, PreviousVersions, SharePlace, Snapshot, SnapshotRequest
+from fsrvpd.protocol.ports import (
+    Found,
+    PreviousVersions,
+    Progress,
+    SharePlace,
+    Snapshot,
+    SnapshotRequest,
+)
 from fsrvpd.providers import copies, ground, home
+from fsrvpd.providers.allowance import Allowance
+from fsrvpd.providers.copies import Cloning
 from fsrvpd.providers.failures import reported
 from fsrvpd.providers.home import Home
 from fsrvpd.providers.labels import Labels
 from fsrvpd.providers.mark import Mark, SnapshotName, encode, label
-from fsrvpd.providers.options import wants_previous_versions
+from fsrvpd.providers.options import clone_time_limit, wanted, wants_previous_versions
 
 # Some of these can share blocks, none keeps owners, ACLs and attributes as they are.
 _ELSEWHERE = ("nfs", "nfs4", "cifs", "smb3", "9p", "fuse")
@@ -50,6 +59,7 @@ class Reflink:
         self._mounts = mounts
         self._labels = Labels()
         self._capable: Set[Tuple[str, int]] = set()
+        self._under_way: Dict[str, Allowance] = {}
 
     def supports(self, path: str) -> Optional[str]:
         mount = self._mounts.lookup(path)
@@ -102,8 +112,14 @@ class Reflink:
             def undo() -> None:
                 copies.delete(our, _key(place), name)
 
-            with our, ground.recorded(our, planned, ground.mark_of(request), undo):
-                copies.make(root, ground.below(place), our, _key(place), name)
+            recorded = ground.recorded(our, planned, ground.mark_of(request), undo)
+            with our, recorded, self._allowed(request) as allowance:
+                cloning = Cloning(root, ground.below(place), wanted(place.share), allowance)
+                copies.make(cloning, our, _key(place), name)
+
+    def progress(self, shadow_copy_id: str) -> Optional[Progress]:
+        allowance = self._under_way.get(shadow_copy_id)
+        return allowance.progress() if allowance else None
 
     def seal(self, snapshot: Snapshot) -> None:
         """What clients wrote into it is made durable. Nothing more can be done: see above."""
@@ -127,6 +143,16 @@ class Reflink:
     def previous_versions(self, place: SharePlace) -> PreviousVersions:
         snapdir = os.path.join(place.volume_root, home.NAME, _key(place))
         return PreviousVersions(snapdir, place.directory)
+
+    @contextmanager
+    def _allowed(self, request: SnapshotRequest) -> Iterator[Allowance]:
+        """The time that a clone may take, known to `progress` while it does."""
+        allowance = Allowance(clone_time_limit(request.place.share))
+        self._under_way[request.shadow_copy_id] = allowance
+        try:
+            yield allowance
+        finally:
+            del self._under_way[request.shadow_copy_id]
 
     @contextmanager
     def _found(self, snapshot: Snapshot) -> Iterator[Tuple[Optional[Home], SnapshotName]]:

@@ -13,7 +13,7 @@ import sys
 import threading
 from typing import Any, Callable, NoReturn
 
-from fsrvpd.core import btrfs, files
+from fsrvpd.core import btrfs, clones, files
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.daemon.parts import Parts
 from fsrvpd.errors import RegistryError, StorageError, StoreError
@@ -25,7 +25,8 @@ from tests.reliability.walk.points import Points, Walked, through
 
 CALLS = {
     btrfs: ("create_subvolume", "create_snapshot", "destroy_subvolume", "set_read_only"),
-    files: ("clone_file", "sync_file_system"),
+    clones: ("clone_plain_files",),
+    files: ("sync_file_system",),
     os: ("symlink", "unlink", "mkdir", "rmdir", "rename", "link", "fchmod", "fchown"),
 }
 DIFFERENT = (

@@ -30,5 +30,5 @@ def test_every_error_has_its_words() -> None:
 def test_the_codec_neither_allocates_nor_does_io() -> None:
     forbidden = re.compile(r"\b(malloc|calloc|realloc|free|printf|ioctl|read|write|open)\(")
     for path in FILES:
-        if path.name != "fsrvp_storage.c":
+        if path.name not in ("fsrvp_storage.c", "fsrvp_clone.c"):
             assert not forbidden.findall(path.read_text()), path.name
