@@ -12,6 +12,7 @@ from samba_hooks.samba_tools import SambaTools
 
 STATE_FOLDER = "fsrvpd"  # below Samba's state directory
 CONTROL_SOCKET = "control.socket"
+OWN_KEYTAB = "krb5.keytab"
 TOOL_TIMEOUT = 30.0  # s
 
 
@@ -42,6 +43,11 @@ def state_folder(state_directory: str) -> str:
 
 def control_socket(state_directory: str) -> str:
     return os.path.join(state_folder(state_directory), CONTROL_SOCKET)
+
+
+def own_keytab(state_directory: str) -> str:
+    """The machine's Kerberos keys, where smb.conf names no keytab for them."""
+    return os.path.join(state_folder(state_directory), OWN_KEYTAB)
 
 
 def open_registry(arguments: argparse.Namespace) -> samba.Registry:

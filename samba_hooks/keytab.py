@@ -14,8 +14,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+import struct
 import threading
-from typing import Optional
+from typing import Iterator, Optional
 
 from fsrvpd.errors import AuthenticationError, RegistryError
 from samba_hooks.configuration import SambaConfiguration
@@ -29,7 +30,13 @@ PATIENCE_AFTER_FAILURE = 60.0  # s
 _MEMBER = "ROLE_DOMAIN_MEMBER"
 _DEDICATED = "dedicated keytab"
 _SECRETS = "secrets.tdb"
+_FORMAT = b"\x05\x02"
 _EXPORT = ("ads", "keytab", "create", "--machine-pass")
+
+
+def is_used(configuration: SambaConfiguration) -> bool:
+    """Whether clients can come with tickets: this server is a member of an Active Directory."""
+    return configuration.server_role == _MEMBER and bool(configuration.realm)
 
 
 def dedicated(configuration: SambaConfiguration) -> Optional[str]:
@@ -97,11 +104,55 @@ class ExportedKeytab:
             return None
 
 
+def key_versions(path: str) -> frozenset[int]:
+    """The versions of the keys in a keytab, one at least. Raises: AuthenticationError when it
+    cannot be read or holds none. The format is MIT's ("The keytab file format")."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+        if data[:2] != _FORMAT:
+            raise AuthenticationError(f"{path}: not a keytab")
+        versions = frozenset(_version(entry) for entry in _entries(data[2:]))
+    except OSError as error:
+        raise AuthenticationError(f"{path}: {error.strerror}") from error
+    except (IndexError, ValueError, struct.error) as error:
+        raise AuthenticationError(f"{path}: the keytab is damaged") from error
+    if not versions:
+        raise AuthenticationError(f"{path}: the keytab holds no key")
+    return versions
+
+
+def _entries(data: bytes) -> Iterator[bytes]:
+    """Each with its length in front, negative where an entry was deleted."""
+    while data:
+        (length,) = struct.unpack_from(">i", data)
+        if length == 0:
+            return
+        if 4 + abs(length) > len(data):
+            raise ValueError("an entry is cut short")
+        if length > 0:
+            yield data[4 : 4 + length]
+        data = data[4 + abs(length) :]
+
+
+def _version(entry: bytes) -> int:
+    """The short one stands after the names, the time and the name's type; the long one, in
+    four bytes, after the key, and counts unless it is missing or 0."""
+    (components,) = struct.unpack_from(">H", entry)
+    at = 2
+    for _ in range(components + 1):  # the realm comes first
+        at += 2 + struct.unpack_from(">H", entry, at)[0]
+    at += 8
+    short = entry[at]
+    at += 5 + struct.unpack_from(">H", entry, at + 3)[0]
+    return (struct.unpack_from(">I", entry, at)[0] if len(entry) >= at + 4 else 0) or short
+
+
 def make(
     configuration: SambaConfiguration, tools: SambaTools, path: str
 ) -> Optional[ExportedKeytab]:
     """None where there is no machine password: this server is in no Active Directory."""
-    if configuration.server_role != _MEMBER or not configuration.realm:
+    if not is_used(configuration):
         return None
     return ExportedKeytab(configuration, tools, path)
 

@@ -9,8 +9,9 @@ from typing import Any, Iterator
 
 from fsrvpd.command_line import open_registry, samba_tools
 from fsrvpd.configuration import read_configuration
+from fsrvpd.ctl import examination, membership
+from fsrvpd.ctl.circumstances import Circumstances
 from fsrvpd.ctl.client import ask
-from fsrvpd.ctl.examination import CHECKS, Circumstances
 from fsrvpd.ctl.findings import Finding, Grade
 from fsrvpd.ctl.send import socket_path
 from fsrvpd.ctl.trial import login, try_shadow_copy
@@ -47,7 +48,7 @@ def _findings(arguments: argparse.Namespace) -> Iterator[Finding]:
 
         now = Circumstances(registry, samba_tools(arguments), configuration, question)
         hopeless = False
-        for check in CHECKS:
+        for check in (*examination.CHECKS, *membership.CHECKS):
             for finding in check(now):
                 hopeless = hopeless or finding.grade is Grade.FAIL
                 yield finding

@@ -5,39 +5,20 @@ Every check is a function from the circumstances to findings, and changes nothin
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import shutil
 import stat
-import subprocess
-from typing import Any, Callable, Iterator, NamedTuple, Optional
+from typing import Iterator
 
 from fsrvpd.command_line import state_folder
-from fsrvpd.configuration import Configuration
+from fsrvpd.ctl.circumstances import Circumstances
 from fsrvpd.ctl.findings import Finding, Grade
+from fsrvpd.ctl.smbd_address import PID_FILE, running_pid
 from fsrvpd.errors import FsrvpdError
 from samba_hooks import dcerpcd
-from samba_hooks.open_registry import Registry
 from samba_hooks.registry import RegistryClient
-from samba_hooks.samba_tools import SambaTools
 
 OLDEST_SAMBA = (4, 13)
-STANDALONE = "ROLE_STANDALONE"
-OPERATORS = "BUILTIN\\Backup Operators"
-ADMINISTRATORS = "BUILTIN\\Administrators"
-PRIVILEGE = "SeBackupPrivilege"
 PIPE = "np/fssagentrpc"
-KEYTAB = "/etc/krb5.keytab"
-_TIMEOUT = 15.0  # s
-
-
-class Circumstances(NamedTuple):
-    """`ask` sends a message to the daemon; it raises FsrvpdError when that does not run."""
-
-    registry: Registry
-    tools: SambaTools
-    configuration: Configuration
-    ask: Callable[..., Any]
 
 
 def samba(now: Circumstances) -> Iterator[Finding]:
@@ -96,7 +77,7 @@ def own_agent(now: Circumstances) -> Iterator[Finding]:
 
 
 def smbd(now: Circumstances) -> Iterator[Finding]:
-    pid = running_pid(os.path.join(now.configuration.samba.pid_directory, "smbd.pid"))
+    pid = running_pid(os.path.join(now.configuration.samba.pid_directory, PID_FILE))
     if pid:
         yield Finding(Grade.GOOD, "smbd", f"runs as process {pid}")
     else:
@@ -163,103 +144,6 @@ def _problem(path: str, forbidden: int) -> Iterator[Finding]:
         yield Finding(Grade.FAIL, "directories", text, command)
 
 
-def kerberos(now: Circumstances) -> Iterator[Finding]:
-    samba = now.configuration.samba
-    if samba.server_role == STANDALONE:
-        yield Finding(Grade.NOTE, "Kerberos", "not a member of a domain: not used")
-        return
-    if importlib.util.find_spec("gssapi") is None:
-        text = "the Python package gssapi is missing, so that only NTLM is left"
-        yield Finding(Grade.WARN, "Kerberos", text, "apt install python3-gssapi")
-    path = samba.parameters.get("dedicated keytab file", "").removeprefix("FILE:") or KEYTAB
-    if os.path.exists(path):
-        yield Finding(Grade.GOOD, "Kerberos", f"keytab {path}")
-    else:
-        yield Finding(Grade.WARN, "Kerberos", f"no keytab {path}", "net ads keytab create -P")
-
-
-def winbind(now: Circumstances) -> Iterator[Finding]:
-    if now.configuration.samba.server_role == STANDALONE:
-        yield Finding(Grade.NOTE, "winbind", "not a member of a domain: not used")
-    elif _says(["wbinfo", "--ping-dc"]) is None:
-        text = "does not reach a domain controller: no account of the domain can be checked"
-        yield Finding(Grade.FAIL, "winbind", text, "systemctl status winbind; wbinfo --ping-dc")
-    else:
-        yield Finding(Grade.GOOD, "winbind", "reaches a domain controller")
-
-
-def clock(now: Circumstances) -> Iterator[Finding]:
-    said = _says(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
-    if said == "yes":
-        yield Finding(Grade.GOOD, "clock", "synchronized")
-    elif said == "no":
-        text = "not synchronized: Kerberos fails beyond five minutes, ages of sets are wrong"
-        yield Finding(Grade.WARN, "clock", text, "timedatectl set-ntp true")
-    else:
-        yield Finding(Grade.NOTE, "clock", "timedatectl does not answer; not looked at")
-
-
-def callers(now: Circumstances) -> Iterator[Finding]:
-    """Who may ask for shadow copies, besides root."""
-    found: dict[str, list[str]] = {}
-    for group in (OPERATORS, ADMINISTRATORS):
-        members = _net(now, "sam", "listmem", group)
-        found[group] = [line.strip() for line in members[1:]] if members else []
-    holders = [each for each in _net(now, "sam", "rights", "list", PRIVILEGE) or [] if each]
-    for group, names in found.items():
-        if names:
-            yield Finding(Grade.GOOD, "callers", f"members of {group}: {', '.join(names)}")
-    direct = [each for each in holders if each not in (OPERATORS, ADMINISTRATORS)]
-    if direct:
-        yield Finding(Grade.GOOD, "callers", f"holders of {PRIVILEGE}: {', '.join(direct)}")
-    if not found[OPERATORS] and not direct:
-        yield Finding(
-            Grade.WARN,
-            "callers",
-            f"{OPERATORS} has no members and nobody holds {PRIVILEGE}: only administrators"
-            " can ask for shadow copies. Windows asks as the computer account, too",
-            f"net sam rights grant 'DOMAIN\\backup' {PRIVILEGE}",
-        )
-
-
-def running_pid(path: str) -> Optional[int]:
-    """The process that a pid file names, None when it is gone."""
-    try:
-        with open(path, encoding="ascii") as file:
-            pid = int(file.read().strip())
-        os.kill(pid, 0)
-    except (OSError, ValueError):
-        return None
-    return pid
-
-
-def _net(now: Circumstances, *arguments: str) -> Optional[list[str]]:
-    try:
-        return now.tools.run("net", *arguments).splitlines()
-    except FsrvpdError:
-        return None
-
-
-def _says(argv: list[str]) -> Optional[str]:
-    """What a command of the system prints, None when it is not there or fails."""
-    program = shutil.which(argv[0])
-    if program is None:
-        return None
-    try:
-        done = subprocess.run(  # noqa: S603 - an argument vector, no shell
-            [program, *argv[1:]],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT,
-            env={**os.environ, "LC_ALL": "C"},
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
 CHECKS = (
     samba,
     options,
@@ -269,8 +153,4 @@ CHECKS = (
     daemon,
     shares,
     directories,
-    kerberos,
-    winbind,
-    clock,
-    callers,
 )

@@ -10,17 +10,13 @@ import subprocess
 import tempfile
 from typing import Any, Iterator, NamedTuple, Optional, Sequence
 
-from fsrvpd.ctl.examination import STANDALONE, Circumstances
+from fsrvpd.ctl.circumstances import STANDALONE, Circumstances
 from fsrvpd.ctl.findings import Finding, Grade
+from fsrvpd.ctl.smbd_address import server_address
 from fsrvpd.errors import ConfigError, FsrvpdError
 
 TOPIC = "self-test"
 PROBE = "fsrvpd-self-test-"
-SOCKETS = "/proc/net/tcp"
-SMB_PORT = 445
-ANYWHERE = "0.0.0.0"  # noqa: S104 - to be recognised, not bound
-LOOPBACK = "127.0.0.1"
-_LISTENING = "0A"
 _TIMEOUT = 60.0  # s
 
 
@@ -126,7 +122,7 @@ def _read_over_smb(
     if who is None:
         text = f"\\\\localhost\\{share} was NOT read over SMB: nobody to log in as"
         return Finding(Grade.WARN, TOPIC, text, "fsrvpctl doctor -U NAME")
-    unc = f"//{server_address()}/{share}"
+    unc = f"//{server_address(now.configuration.samba.pid_directory)}/{share}"
     with tempfile.TemporaryDirectory(prefix="fsrvpctl-") as folder:
         local = os.path.join(folder, "probe")
         said = _smbclient(now, unc, f'get "{name}" "{local}"', who)
@@ -173,24 +169,3 @@ def _delete(now: Circumstances, copy: Any) -> Finding:
         text = f"{copy['snapshot']} is still there"
         return Finding(Grade.FAIL, TOPIC, text, "fsrvpctl fsrvpd list-sets")
     return Finding(Grade.GOOD, TOPIC, "deleted, share and snapshot")
-
-
-def server_address() -> str:
-    """An address at which this server's smbd listens: with `bind interfaces only` that is
-    not always the loopback."""
-    found = [_address(line.split()[1]) for line in _listening()]
-    return LOOPBACK if not found or ANYWHERE in found else found[0]
-
-
-def _listening() -> Iterator[str]:
-    """The kernel's lines for IPv4 sockets that listen at SMB's port."""
-    with open(SOCKETS, encoding="ascii") as file:
-        for line in file.readlines()[1:]:
-            _, local, _, state = line.split()[:4]
-            if state == _LISTENING and int(local.rpartition(":")[2], 16) == SMB_PORT:
-                yield line
-
-
-def _address(local: str) -> str:
-    """From the kernel's spelling, the bytes of the machine's own order."""
-    return ".".join(str(byte) for byte in reversed(bytes.fromhex(local.partition(":")[0])))

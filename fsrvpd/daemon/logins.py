@@ -13,6 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, Optional, Union
 
+from fsrvpd.command_line import OWN_KEYTAB
 from fsrvpd.daemon.logs import NOTICE
 from fsrvpd.daemon.loop import Loop
 from fsrvpd.errors import AuthenticationError
@@ -28,7 +29,6 @@ from samba_hooks.samba_tools import SambaTools
 log = logging.getLogger("fsrvpd.pipe")
 
 WORKERS = 8
-KEYTAB = "krb5.keytab"
 _NONCE_SIZE = 8
 _FILE_TIME_OF_1970 = 116_444_736_000_000_000
 _ROLE_STANDALONE = "ROLE_STANDALONE"
@@ -71,7 +71,7 @@ class Logins:
         tools: SambaTools,
         folder: str,
     ) -> None:
-        path = os.path.join(folder, KEYTAB)
+        path = os.path.join(folder, OWN_KEYTAB)
         self._keytab = keytab.make(configuration, tools, path)
         self.acceptors = Acceptors(
             server_names(configuration), nonce, file_time, self._keytab_name(configuration)

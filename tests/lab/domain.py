@@ -7,6 +7,7 @@ realms and Unix users are found, so that nothing of the machine is asked or chan
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from pathlib import Path
 from typing import Iterable, Mapping, Optional
@@ -182,12 +183,21 @@ class Member(Samba):
     def start(self) -> None:
         self.know(ADMINISTRATOR)
         self._join()
+        self.start_winbind()
+        super().start()
+
+    def start_winbind(self) -> None:
         self._winbindd = self.lab.popen(
             ["winbindd", "--foreground", "--no-process-group", "-s", self.conf],
             output=self.directory / "stderr.winbindd",
         )
         wait_until("winbindd answers", lambda: self._asks("wbinfo", "--ping-dc"))
-        super().start()
+
+    def stop_winbind(self) -> None:
+        assert self._winbindd is not None
+        self._winbindd.signal(signal.SIGTERM)
+        self._winbindd.wait()
+        self._winbindd = None
 
     def know(self, user: User) -> None:
         """Let a user of the domain, or a machine, be a Unix user of the member."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +66,51 @@ def test_failure_names_the_next_step(tmp_path: Path) -> None:
     with pytest.raises(AuthenticationError, match="is this server joined"):
         made.export()
     assert not made.is_current()
+
+
+def entry(short: int, long: bytes = b"", spare: bytes = b"") -> bytes:
+    """host/nas@LAB as MIT writes it: realm, components, type, time, version, key, version."""
+    names = b"".join(struct.pack(">H", len(n)) + n for n in (b"LAB", b"host", b"nas"))
+    key = struct.pack(">HH", 18, 4) + b"\xff" * 4
+    data = struct.pack(">H", 2) + names + bytes(8) + bytes([short]) + key + long + spare
+    return struct.pack(">i", len(data)) + data
+
+
+HOLE = struct.pack(">i", -6) + b"\xff" * 6
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        (entry(3), {3}),
+        (entry(3, bytes(4)), {3}),
+        (entry(44, struct.pack(">I", 300)), {300}),
+        (entry(3, struct.pack(">I", 3), bytes(9)), {3}),
+        (entry(1) + HOLE + entry(2), {1, 2}),
+        (entry(1) + bytes(8), {1}),
+    ],
+)
+def test_versions_of_the_keys_in_a_keytab(
+    entries: bytes, expected: set[int], tmp_path: Path
+) -> None:
+    path = tmp_path / "krb5.keytab"
+    path.write_bytes(b"\x05\x02" + entries)
+    assert keytab.key_versions(str(path)) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "not a keytab"),
+        (b"\x05\x01" + entry(1), "not a keytab"),
+        (b"\x05\x02", "holds no key"),
+        (b"\x05\x02" + entry(1)[:-2], "damaged"),
+        (b"\x05\x02" + struct.pack(">i", 5) + b"\0\1\0\0\0", "damaged"),
+        (b"\x05\x02\0\0", "damaged"),
+    ],
+)
+def test_what_is_no_keytab_is_said(content: bytes, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "krb5.keytab"
+    path.write_bytes(content)
+    with pytest.raises(AuthenticationError, match=why):
+        keytab.key_versions(str(path))
