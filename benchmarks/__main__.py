@@ -90,10 +90,21 @@ def show_sequences() -> None:
     head("step, with no sets", *COLUMNS)
     for step in STEPS:
         show(step, *_times(levels[0], step))
+    _show_growth(levels)
     print(f"\nwith {levels[-1].sets} sets: {start.resident / 1e6:.0f} MB resident,")
     print(f"{start.resident_after_start / 1e6:.0f} MB after a restart,")
     print(f"{start.seconds:.2f} s from start to the answer to the first call")
     PICTURE.write_text(draw(levels))
+
+
+def _show_growth(levels: list[Level]) -> None:
+    """Whether our steps cost more the more sets there are; Expose and the deletion are the two
+    that change Samba's registry."""
+    head("step, fsrvpd, p50", *(f"{level.sets} sets" for level in levels))
+    for step in (*STEPS, "DeleteShareMapping"):
+        show(step, *(f"{level.median('ours', step) * 1e3:.2f} ms" for level in levels))
+    apart = [level.without("ours", "create", "ExposeShadowCopySet") for level in levels]
+    show("create without Expose", *(f"{seconds * 1e3:.2f} ms" for seconds in apart))
 
 
 def _times(level: Level, name: str) -> list[str]:

@@ -25,6 +25,11 @@ class Level(NamedTuple):
     def best(self, bed: str, sequence: str) -> float:
         return min(self.times[bed][sequence])
 
+    def without(self, bed: str, sequence: str, step: str) -> float:
+        """The median of what a sequence takes but for one of its steps."""
+        times = self.times[bed]
+        return median(whole - part for whole, part in zip(times[sequence], times[step]))
+
 
 class Start(NamedTuple):
     """With the sets of the last level."""

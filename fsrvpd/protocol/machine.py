@@ -255,7 +255,10 @@ class Machine(ABC):
         for calls in (work.waits, work.queue, work.removal_waits):
             for call in [call for call in calls if call.deadline <= self._now]:
                 calls.remove(call)
-                why = f"{call.opnum.name} did not end within its time-out"
+                why = (
+                    f"{call.opnum.name} did not end within its time-out, most likely for a volume"
+                    " that is slow or hangs: see `dmesg` and `iostat`"
+                )
                 self._refuse(call, RULES[call.opnum].late, why)
         turn = self._turn_of(work.shadow_copy_set)
         if turn and turn.deadline is None and not work.waits:

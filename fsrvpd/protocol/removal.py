@@ -275,6 +275,8 @@ class Removal(Machine):
                 for mapped in copy.share_mapping_list:
                     mapped.shadow_copy_share_name = ""
             self._save(of)
+            text = "shares of an exposure that was cut short are gone; the client may expose again"
+            self._event("step-undone", of.shadow_copy_set_id, text)
 
         self._start(of, Remove(of.shadow_copy_set_id, names=of.exposed_names), [], then)
 

@@ -150,6 +150,7 @@ def test_a_provider_that_hangs_costs_one_call_its_time(bed: Bed) -> None:
         assert call_now(other, Opnum.CommitShadowCopySet, second) == HResult.ZERO
         bed.daemon.release()
         wait_until("the late snapshot is gone", lambda: len(truths.read(bed.site).snapshots) == 1)
+        assert "for a volume that is slow or hangs" in bed.daemon.read_log()
         other.must(Opnum.AbortShadowCopySet, second)
 
 

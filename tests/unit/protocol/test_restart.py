@@ -96,6 +96,7 @@ def test_a_share_that_nobody_was_told_of_is_withdrawn(half_exposed: Client) -> N
     client.server.finish()
     assert not client.server.shares
     assert names_in_store(client) == []
+    assert client.server.events[-1].name == "step-undone"
     assert client.server.disk
     assert client.expose() == HResult.ZERO
     assert client.server.shares == {client.shadow_share}
