@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Mapping, NamedTuple, Optional, Union
+from typing import Any, Callable, Iterable, Mapping, NamedTuple, Optional, Union
 
 from fsrvpd.core.messages import Guid, format_guid
 from fsrvpd.daemon.comparison import (
@@ -28,10 +28,9 @@ from fsrvpd.daemon.comparison import (
 from fsrvpd.daemon.events import report
 from fsrvpd.daemon.loop import Loop
 from fsrvpd.daemon.service import Service
-from fsrvpd.daemon.survey import Survey, Surveyor
+from fsrvpd.daemon.survey import Survey, Surveyor, Volume
 from fsrvpd.errors import FsrvpdError
-from fsrvpd.protocol.model import ShadowCopySet, from_document
-from fsrvpd.protocol.ports import ShareRegistry
+from fsrvpd.protocol.ports import ShareRegistry, Snapshot
 from fsrvpd.providers.selection import Selection
 
 log = logging.getLogger("fsrvpd.housekeeping")
@@ -46,11 +45,6 @@ class Wish(NamedTuple):
 
     dry_run: bool = False
     everything: bool = False
-
-
-class _Seen(NamedTuple):
-    survey: Survey
-    sets: Mapping[Guid, ShadowCopySet]  # those that were at rest
 
 
 class Housekeeping:
@@ -99,10 +93,11 @@ class Housekeeping:
     def compare(self, wish: Wish, done: Done) -> None:
         """Survey, compare, and do what follows; `done` gets the findings, or the failure."""
         before, settled = self._known(), self._agent.settled()
+        volumes, snapshots = self._places(settled)
 
         def look() -> None:
             try:
-                seen = self._look(settled)
+                seen = self._surveyor.look(volumes, snapshots)
             except FsrvpdError as error:
                 failure = error
                 self._loop.ring(lambda: _give_up(failure, done))
@@ -114,27 +109,22 @@ class Housekeeping:
     def _known(self) -> Known:
         return Known.of((*self._agent.table, *self._agent.leaving.values()), self._agent.unreadable)
 
-    def _look(self, settled: Mapping[Guid, str]) -> _Seen:
-        """In the thread. Raises: FsrvpdError."""
-        sets = {key: from_document(document) for key, document in settled.items()}
-        copies = [copy for each in sets.values() for copy in each.shadow_copy_list]
+    def _places(self, settled: Iterable[Guid]) -> tuple[set[Volume], list[Snapshot]]:
+        sets = [of for of in map(self._agent.table.get, settled) if of is not None]
+        copies = [copy for of in sets for copy in of.shadow_copy_list]
         volumes = {volume_of(copy) for copy in copies}
-        snapshots = [copy.snapshot for copy in copies if copy.snapshot is not None]
-        return _Seen(self._surveyor.look(volumes, snapshots), sets)
+        return volumes, [copy.snapshot for copy in copies if copy.snapshot is not None]
 
     def _judge(
-        self, wish: Wish, before: Known, settled: Mapping[Guid, str], seen: _Seen, done: Done
+        self, wish: Wish, before: Known, settled: Mapping[Guid, int], seen: Survey, done: Done
     ) -> None:
         """Only what held before the survey and holds now can be concluded."""
         server = self._agent.settings.owner_machine_name
         doubt = Doubt(server, self._state, wish.everything)
         known = before.with_those_of(self._known())
-        resting = [
-            seen.sets[key]
-            for key, document in settled.items()
-            if self._agent.is_settled(key, document)
-        ]
-        findings = [*strays(seen.survey, known, doubt), *losses(seen.survey, resting)]
+        now = (self._agent.still_settled(*each) for each in settled.items())
+        resting = [of for of in now if of is not None]
+        findings = [*strays(seen, known, doubt), *losses(seen, resting)]
         if wish.dry_run:
             done(findings)
         else:

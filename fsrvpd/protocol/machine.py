@@ -183,6 +183,7 @@ class Machine(ABC):
         self._actions.append(Event(name, key, text))
 
     def _save(self, shadow_copy_set: ShadowCopySet, *, durable: bool = True) -> None:
+        shadow_copy_set.revision += 1
         document = to_document(shadow_copy_set)
         self._actions.append(Save(shadow_copy_set.shadow_copy_set_id, document, durable))
 

@@ -112,6 +112,7 @@ class ShadowCopySet:
     boot: str = ""  # the boot of the server in which it was started
     clock: float = 0.0  # the monotonic clock of that boot then, s
     overdue_since: Optional[float] = None  # too old by the wall clock alone; not durable
+    revision: int = 0  # how often it was written since the daemon began; not durable
 
     def copy(self, shadow_copy_id: Guid) -> Optional[ShadowCopy]:
         for copy in self.shadow_copy_list:

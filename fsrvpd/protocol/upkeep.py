@@ -15,7 +15,7 @@ from fsrvpd.protocol import context
 from fsrvpd.protocol.actions import Action, Failed, Outcome, Republish
 from fsrvpd.protocol.exposure import Exposure, shadow_shares
 from fsrvpd.protocol.machine import Call
-from fsrvpd.protocol.model import PUBLISHED, ShadowCopySet, to_document
+from fsrvpd.protocol.model import PUBLISHED, ShadowCopySet
 
 CONFIRMATION = 3600.0  # s for which the wall clock must call a set overdue
 JUMP = 60.0  # s by which the wall clock leaves the monotonic one when somebody sets it
@@ -36,18 +36,19 @@ class Upkeep(Exposure):
                 self._doom(shadow_copy_set, why)
         return self._taken()
 
-    def settled(self) -> dict[Guid, str]:
-        """Documents of the sets that have promised something and are not at work."""
+    def settled(self) -> dict[Guid, int]:
+        """Revisions of the sets that have promised something and are not at work."""
         return {
-            each.shadow_copy_set_id: to_document(each)
+            each.shadow_copy_set_id: each.revision
             for each in self.table
             if each.status in PUBLISHED and each.shadow_copy_set_id not in self._work
         }
 
-    def is_settled(self, key: Guid, document: str) -> bool:
-        """Whether a set is at rest and as it was."""
+    def still_settled(self, key: Guid, revision: int) -> Optional[ShadowCopySet]:
+        """A set, if it is at rest and as it was."""
         of = self.table.get(key)
-        return of is not None and key not in self._work and to_document(of) == document
+        resting = of is not None and key not in self._work and of.revision == revision
+        return of if resting else None
 
     def snapshot_gone(self, key: Guid, shadow_copy_id: Guid, now: float) -> list[Action]:
         """Somebody else removed a snapshot. A set that is complete goes on without that

@@ -260,8 +260,18 @@ def test_calls_wait_while_a_share_is_made_again() -> None:
 def test_a_set_at_work_is_left_alone() -> None:
     client = client_at(Status.EXPOSED)
     server = client.server
-    [(key, document)] = server.agent.settled().items()
+    [(key, revision)] = server.agent.settled().items()
+    assert server.agent.still_settled(key, revision) is server.agent.table.get(key)
     client.send(m.DeleteShareMapping(key, client.copy_ids["data"], unc("data")))
     assert server.agent.settled() == {}
-    assert not server.agent.is_settled(key, document)
+    assert server.agent.still_settled(key, revision) is None
     assert server.agent.share_gone(key, [client.shadow_share], server.now) == []
+
+
+def test_a_set_that_has_changed_meanwhile_is_another() -> None:
+    client = Client(Server()).reach(Status.RECOVERED, shares=("data", "home"))
+    [(key, revision)] = client.server.agent.settled().items()
+    assert client.delete("home") == HResult.ZERO
+    assert client.server.agent.still_settled(key, revision) is None
+    [(key, revision)] = client.server.agent.settled().items()
+    assert client.server.agent.still_settled(key, revision) is not None
