@@ -21,6 +21,7 @@ def written() -> dict[Path, str]:
     return {
         Path("docs/man/fsrvpd.8"): pages.fsrvpd_page().text(),
         Path("docs/man/fsrvpctl.8"): pages.fsrvpctl_page().text(),
+        Path("docs/man/fsrvp-snap.8"): pages.fsrvp_snap_page().text(),
         Path("docs/man/fsrvpd.conf-options.5"): pages.options_page().text(),
         Path("docs/events.md"): events(),
         Path("packaging/completion/fsrvpctl"): completion(),

@@ -8,6 +8,7 @@ from typing import Any, Iterator
 from docs.roff import Page
 from fsrvpd import options
 from fsrvpd.ctl import main as fsrvpctl
+from fsrvpd.ctl import snap as fsrvp_snap
 from fsrvpd.ctl.messages import MESSAGES
 from fsrvpd.daemon import main as fsrvpd
 
@@ -53,12 +54,15 @@ def fsrvpd_page() -> Page:
     page.item("<pid directory>/fsrvpd.pid", "The locked process id, by which smbcontrol finds us.")
     page.item("<state directory>/fsrvpd/state.sqlite3", "The shadow copy sets. For root alone.")
     page.item("<state directory>/fsrvpd/control.socket", "Where `fsrvpctl`(8) asks.")
+    page.item("<pid directory>/fsrvpd-snap/socket", "Where `fsrvp-snap`(8) asks.")
     page.item("<ncalrpc dir>/np/fssagentrpc", "The pipe, to which smbd connects.")
     page.section("EXIT STATUS")
     page.item("0", "Ended in order.")
     page.item("1", "Could not begin; standard error says why.")
     page.section("SEE ALSO")
-    page.paragraph("`fsrvpctl`(8), `fsrvpd.conf-options`(5), `smbcontrol`(1), `smb.conf`(5)")
+    page.paragraph(
+        "`fsrvpctl`(8), `fsrvp-snap`(8), `fsrvpd.conf-options`(5), `smbcontrol`(1), `smb.conf`(5)"
+    )
     return page
 
 
@@ -99,6 +103,45 @@ def fsrvpctl_page() -> Page:
     )
     page.section("SEE ALSO")
     page.paragraph("`fsrvpd`(8), `fsrvpd.conf-options`(5), `smbcontrol`(1)")
+    return page
+
+
+def fsrvp_snap_page() -> Page:
+    page = Page("fsrvp-snap", 8, "snapshots of fsrvpd for Samba's own FSRVP agent")
+    page.section("SYNOPSIS")
+    page.synopsis("fsrvp-snap", "[*OPTIONS*] `check` *PATH*")
+    page.synopsis("fsrvp-snap", "[*OPTIONS*] `create` *PATH*")
+    page.synopsis("fsrvp-snap", "[*OPTIONS*] `delete` *PATH* *SNAPSHOT*")
+    page.section("DESCRIPTION")
+    page.paragraph(
+        "What Samba's `vfs_shell_snap`(8) calls where Samba's own agent is to stay, and fsrvpd"
+        " takes the snapshots below it. Samba runs it as the connected user; it asks the daemon,"
+        " which does the work. The daemon answers root and the members of `fsrvpd:snapshot"
+        " group`, takes snapshots only of shares whose `vfs objects` have shell_snap, and deletes"
+        " only snapshots that were taken in this way. `fsrvpd:max sets` and `fsrvpd:min free"
+        " space` hold."
+    )
+    page.paragraph(
+        "Any path will do that a shell can read: Samba refuses one with a single quote that has"
+        " no other. Where two shares' paths differ only in what a shell takes for blanks or"
+        " quotes, neither is taken."
+    )
+    page.section("OPTIONS")
+    _arguments(page, fsrvp_snap.parser())
+    page.section("EXIT STATUS")
+    for status, meaning in EXIT_STATUS[:3]:
+        page.item(status, meaning)
+    page.section("EXAMPLE")
+    page.example(
+        "[global]\n    registry shares = yes\n    rpc start on demand helpers = yes\n"
+        "    fsrvpd:serve pipe = no\n    fsrvpd:snapshot group = backup\n\n"
+        "[data]\n    path = /srv/data\n    vfs objects = shell_snap\n"
+        "    shell_snap:check path command = /usr/bin/fsrvp-snap check\n"
+        "    shell_snap:create command = /usr/bin/fsrvp-snap create\n"
+        "    shell_snap:delete command = /usr/bin/fsrvp-snap delete"
+    )
+    page.section("SEE ALSO")
+    page.paragraph("`fsrvpd`(8), `fsrvpctl`(8), `vfs_shell_snap`(8), `fsrvpd.conf-options`(5)")
     return page
 
 

@@ -13,6 +13,7 @@ from samba_hooks.samba_tools import SambaTools
 STATE_FOLDER = "fsrvpd"  # below Samba's state directory
 CONTROL_SOCKET = "control.socket"
 OWN_KEYTAB = "krb5.keytab"
+SNAP_SOCKET = "fsrvpd-snap/socket"  # below Samba's pid directory, which is empty after a boot
 TOOL_TIMEOUT = 30.0  # s
 
 
@@ -48,6 +49,11 @@ def control_socket(state_directory: str) -> str:
 def own_keytab(state_directory: str) -> str:
     """The machine's Kerberos keys, where smb.conf names no keytab for them."""
     return os.path.join(state_folder(state_directory), OWN_KEYTAB)
+
+
+def snap_socket(pid_directory: str) -> str:
+    """Where `fsrvp-snap` asks."""
+    return os.path.join(pid_directory, SNAP_SOCKET)
 
 
 def open_registry(arguments: argparse.Namespace) -> samba.Registry:

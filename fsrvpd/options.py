@@ -232,6 +232,15 @@ ADMIN_GROUP = Option(
     " Empty: root alone.",
     "For operators who are not root.",
 )
+SNAPSHOT_GROUP = Option(
+    "fsrvpd:snapshot group",
+    group,
+    "",
+    "Members of this Unix group may have snapshots taken and deleted through `fsrvp-snap`, of"
+    " shares with Samba's vfs_shell_snap, and nothing else. Empty: root alone.",
+    "With `fsrvpd:serve pipe = no`, for the users with whom backup programs log in: Samba runs"
+    " `fsrvp-snap` as these.",
+)
 SERVE_PIPE = Option(
     "fsrvpd:serve pipe",
     boolean,
@@ -279,6 +288,7 @@ GLOBAL_OPTIONS: tuple[Option[Any], ...] = (
     ADMIN_GROUP,
     METRICS_FILE,
     METRICS_PORT,
+    SNAPSHOT_GROUP,
     SERVE_PIPE,
 )
 SHARE_OPTIONS: tuple[Option[Any], ...] = (
@@ -391,6 +401,7 @@ class DaemonSettings(NamedTuple):
     metrics_port: int = 0
     min_free_space: int = 0  # megabytes
     serve_pipe: bool = True
+    snapshot_group: str = ""
 
 
 def parametric(options: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
@@ -426,6 +437,7 @@ def read(given: Mapping[str, str], netbios_name: str) -> DaemonSettings:
         metrics_port=METRICS_PORT.of(given),
         min_free_space=MIN_FREE_SPACE.of(given),
         serve_pipe=SERVE_PIPE.of(given),
+        snapshot_group=SNAPSHOT_GROUP.of(given),
     )
 
 

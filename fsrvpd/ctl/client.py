@@ -24,9 +24,11 @@ def ask(
     parameters: Sequence[str],
     on_event: OnEvent = lambda event: None,
     patience: Optional[float] = PATIENCE,
+    group: str = "fsrvpd:admin group",
 ) -> Any:
     """The daemon's answer; what it tells before goes to `on_event`. `patience` None waits
-    for ever. Raises: NotRunning, FsrvpdError with the daemon's words."""
+    for ever; `group` is the option that names who may ask. Raises: NotRunning, FsrvpdError
+    with the daemon's words."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(patience)
         try:
@@ -36,7 +38,7 @@ def ask(
             return _answer(connection, on_event)
         except PermissionError as error:
             raise FsrvpdError(
-                f"{path}: only root and members of `fsrvpd:admin group` may ask fsrvpd"
+                f"{path}: only root and members of `{group}` may ask fsrvpd"
             ) from error
         except (OSError, ValueError) as error:
             raise NotRunning(

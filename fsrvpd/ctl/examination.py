@@ -64,7 +64,9 @@ def registry_shares(now: Circumstances) -> Iterator[Finding]:
 
 
 def own_agent(now: Circumstances) -> Iterator[Finding]:
-    if dcerpcd.own_agent().in_the_way:
+    if not now.configuration.settings.serve_pipe:
+        yield from _wanted_agent()
+    elif dcerpcd.own_agent().in_the_way:
         yield Finding(
             Grade.WARN,
             "Samba's own agent",
@@ -74,6 +76,15 @@ def own_agent(now: Circumstances) -> Iterator[Finding]:
         )
     else:
         yield Finding(Grade.GOOD, "Samba's own agent", "out of the way")
+
+
+def _wanted_agent() -> Iterator[Finding]:
+    """With `fsrvpd:serve pipe = no`."""
+    if dcerpcd.own_agent().moved:
+        text = "is out of the way, and with `fsrvpd:serve pipe = no` nobody serves the pipe"
+        yield Finding(Grade.FAIL, "Samba's own agent", text, "fsrvpctl setup")
+    else:
+        yield Finding(Grade.GOOD, "Samba's own agent", "serves the pipe")
 
 
 def smbd(now: Circumstances) -> Iterator[Finding]:
@@ -92,7 +103,9 @@ def daemon(now: Circumstances) -> Iterator[Finding]:
         return
     yield Finding(Grade.GOOD, "fsrvpd", f"version {status['version']}, process {status['pid']}")
     pipe = status["pipe"]
-    if not pipe["ours"]:
+    if not pipe["path"]:
+        yield Finding(Grade.GOOD, "pipe", "left to Samba's own agent")
+    elif not pipe["ours"]:
         yield Finding(Grade.FAIL, "pipe", f"{pipe['path']} is another's", "fsrvpctl setup")
     elif pipe["retaken"]:
         text = f"{pipe['path']} is ours, but was taken {pipe['retaken']} times"

@@ -15,6 +15,7 @@ from fsrvpd.command_line import open_registry, samba_tools
 from fsrvpd.ctl import registry_shares
 from fsrvpd.ctl.registry_shares import Change
 from fsrvpd.errors import FsrvpdError
+from fsrvpd.options import SERVE_PIPE, parametric
 from samba_hooks import dcerpcd
 from samba_hooks.configuration import SambaConfiguration
 from samba_hooks.samba_tools import SambaTools
@@ -28,6 +29,8 @@ def setup(arguments: argparse.Namespace) -> int:
     agent = dcerpcd.own_agent()
     if agent.directory is None:
         print(f"{AGENT}: this Samba has none that could take the pipe")
+    elif not _serves_pipe(arguments):
+        _put_back(agent, "stays, as fsrvpd:serve pipe = no wants", arguments)
     elif not agent.in_the_way:
         print(f"{AGENT}: out of the way already, {NOTHING}")
     else:
@@ -41,15 +44,26 @@ def setup(arguments: argparse.Namespace) -> int:
 
 
 def remove(arguments: argparse.Namespace) -> int:
-    agent = dcerpcd.own_agent()
-    if agent.moved:
-        _tell(AGENT, dcerpcd.undivert(agent, dry_run=arguments.dry_run), arguments)
-    else:
-        print(f"{AGENT}: in its place, {NOTHING}")
+    _put_back(dcerpcd.own_agent(), f"in its place, {NOTHING}", arguments)
     if arguments.agent_only:
         return 0
     _change(arguments, registry_shares.removal(_configuration(arguments)), f"not ours, {NOTHING}")
     return 0
+
+
+def _put_back(agent: dcerpcd.OwnAgent, otherwise: str, arguments: argparse.Namespace) -> None:
+    if agent.moved:
+        _tell(AGENT, dcerpcd.undivert(agent, dry_run=arguments.dry_run), arguments)
+    else:
+        print(f"{AGENT}: {otherwise}")
+
+
+def _serves_pipe(arguments: argparse.Namespace) -> bool:
+    """True where there is no configuration yet: a package is set up before its admin comes."""
+    try:
+        return SERVE_PIPE.of(parametric(_configuration(arguments).options))
+    except FsrvpdError:
+        return True
 
 
 def _configuration(arguments: argparse.Namespace) -> SambaConfiguration:

@@ -37,6 +37,13 @@ MESSAGES = (
     Message("list-sets", (), "Every shadow copy set, one line each.", show.list_sets),
     Message("show-set", ("ID",), "One set with its copies, snapshots and shares.", show.show_set),
     Message(
+        "list-snapshots",
+        (),
+        "Every snapshot of fsrvpd's on the volumes, whose it is, and where; also those that"
+        " were taken for Samba's own agent.",
+        show.list_snapshots,
+    ),
+    Message(
         "delete-set",
         ("ID",),
         "Remove a set, its shares and its snapshots, whatever its status; ends when they are gone.",

@@ -19,9 +19,7 @@ def status(answer: Any) -> str:
         f"fsrvpd {answer['version']} (pid {answer['pid']}) beside Samba {answer['samba_version']}",
         f"up for           {_duration(answer['uptime_seconds'])}",
         f"dialect          {answer['dialect']}",
-        f"pipe             {pipe['path']}",
-        f"                 {'ours' if pipe['ours'] else 'NOT OURS: see fsrvpctl setup'},"
-        f" {pipe['connections']} open, taken back {pipe['retaken']} times",
+        *_pipe(pipe),
         f"sets             {sets}",
         f"being removed    {answer['sets_being_removed']}",
         f"calls answered   {sum(answer['calls'].values())}",
@@ -31,11 +29,35 @@ def status(answer: Any) -> str:
     return "\n".join(lines)
 
 
+def _pipe(pipe: Any) -> list[str]:
+    if not pipe["path"]:
+        return ["pipe             left to Samba's own agent (fsrvpd:serve pipe = no)"]
+    whose = "ours" if pipe["ours"] else "NOT OURS: see fsrvpctl setup"
+    state = f"{whose}, {pipe['connections']} open, taken back {pipe['retaken']} times"
+    return [f"pipe             {pipe['path']}", f"                 {state}"]
+
+
 def list_sets(answer: Any) -> str:
     if not answer:
         return "no shadow copy sets"
     rows = [[one["set"], one["status"], _age(one["started"]), _shares(one)] for one in answer]
     return table(["SET", "STATUS", "AGE", "SHARES"], rows)
+
+
+def list_snapshots(answer: Any) -> str:
+    if not answer:
+        return "no snapshots of fsrvpd"
+    owners = {"set": "a set", "none": "nobody: see prune", "samba": "Samba's agent"}
+    rows = [
+        [
+            one["share"],
+            _age(one["created"]),
+            owners.get(one["owner"], one["owner"].replace("samba", owners["samba"])),
+            one["snapshot"],
+        ]
+        for one in answer
+    ]
+    return table(["SHARE", "AGE", "OF", "SNAPSHOT"], rows)
 
 
 def show_set(answer: Any) -> str:

@@ -2,7 +2,7 @@
 
     [global]
         fsrvpd:serve pipe = no
-        fsrvpd:admin group = backup          ; the Unix group of who may take snapshots
+        fsrvpd:snapshot group = backup       ; the Unix group of who takes backups
     [data]
         vfs objects = shell_snap
         shell_snap:check path command = /usr/bin/fsrvp-snap check
@@ -10,19 +10,20 @@
         shell_snap:delete command = /usr/bin/fsrvp-snap delete
 
 Samba runs it as the connected user. It asks the daemon, which knows from the kernel who
-that is and does the work as root.
+that is and does the work as root. What it is told is bytes, whatever the locale.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
+import os
 import sys
 from typing import Optional, Sequence
 
-from fsrvpd.command_line import add_samba_arguments, control_socket, open_registry
+from fsrvpd.command_line import add_samba_arguments, samba_parameter, snap_socket
 from fsrvpd.ctl.client import ask
 from fsrvpd.errors import FsrvpdError
+from fsrvpd.options import SNAPSHOT_GROUP
 
 EXIT_FAILED = 1
 
@@ -30,28 +31,40 @@ EXIT_FAILED = 1
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Exit status: 0 done, 1 refused or failed, 2 wrong usage."""
     arguments = parser().parse_args(argv)
+    words = [_text(word) for word in arguments.words]
     try:
-        with contextlib.closing(open_registry(arguments)) as registry:
-            path = control_socket(registry.configuration().state_directory)
-        answer = ask(path, f"snap-{arguments.verb}", arguments.words)
+        path = snap_socket(samba_parameter(arguments, "pid directory"))
+        answer = ask(path, arguments.verb, words, group=SNAPSHOT_GROUP.name)
     except FsrvpdError as error:
         print(f"fsrvp-snap: {error}", file=sys.stderr)
         return EXIT_FAILED
     if arguments.verb == "create":
-        print(answer["path"])
+        sys.stdout.buffer.write(answer["path"].encode("utf-8", "surrogateescape") + b"\n")
     return 0
 
 
 def parser() -> argparse.ArgumentParser:
+    """The manual is made from it."""
     whole = argparse.ArgumentParser(
         prog="fsrvp-snap", description="Take snapshots for Samba's vfs_shell_snap."
     )
     add_samba_arguments(whole)
-    whole.add_argument("verb", choices=["check", "create", "delete"])
+    whole.add_argument(
+        "verb",
+        choices=["check", "create", "delete"],
+        metavar="VERB",
+        help="check whether there can be snapshots of a share; create one and print its path;"
+        " delete one",
+    )
     whole.add_argument(
         "words",
         nargs=argparse.REMAINDER,
         metavar="PATH",
-        help="check PATH, create PATH, delete PATH SNAPSHOT, as the shell has split them",
+        help="the path of the share and, to delete it, of its snapshot, as the shell that Samba"
+        " starts has split them into words",
     )
     return whole
+
+
+def _text(word: str) -> str:
+    return os.fsencode(word).decode("utf-8", "surrogateescape")

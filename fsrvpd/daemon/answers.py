@@ -6,14 +6,15 @@ The shapes are stable: a field is added, never renamed, never given another mean
 from __future__ import annotations
 
 from math import isfinite
-from typing import Any, Callable, Mapping, Optional
+from typing import Any, Callable, Collection, Mapping, Optional
 
 from fsrvpd.core.messages import format_guid
 from fsrvpd.daemon.events import Event, Field
+from fsrvpd.daemon.survey import Survey
 from fsrvpd.protocol import context
 from fsrvpd.protocol.hresult import describe
-from fsrvpd.protocol.model import ShadowCopy, ShadowCopySet
-from fsrvpd.protocol.ports import Progress
+from fsrvpd.protocol.model import NO_SET, ShadowCopy, ShadowCopySet
+from fsrvpd.protocol.ports import Found, Progress
 from fsrvpd.volumes import Verdict
 
 # How far the snapshot of a copy is, given its provider and its id.
@@ -56,6 +57,30 @@ def _copy_to_json(copy: ShadowCopy, gauge: Gauge) -> dict[str, Any]:
 def _progress_to_json(progress: Progress) -> dict[str, Any]:
     limit = progress.limit if isfinite(progress.limit) else None
     return {"files": progress.files, "seconds": round(progress.seconds, 1), "limit": limit}
+
+
+def snapshot_to_json(found: Found, known: Collection[str], survey: Survey) -> dict[str, Any]:
+    """`known` are the ids, in registry form, of the copies of all sets."""
+    snapshot = found.snapshot
+    return {
+        "snapshot": snapshot.root,
+        "share": found.share,
+        "created": snapshot.created,
+        "provider": snapshot.provider,
+        "volume": snapshot.volume_name,
+        "copy": found.shadow_copy_id,
+        "set": found.shadow_copy_set_id if found.shadow_copy_id in known else None,
+        "keep": found.keep,
+        "owner": _owner(found, known, survey),
+    }
+
+
+def _owner(found: Found, known: Collection[str], survey: Survey) -> str:
+    if found.shadow_copy_id in known:
+        return "set"
+    if found.shadow_copy_set_id == NO_SET:
+        return "samba" if found.shadow_copy_id in survey.exported else "samba, not shared"
+    return "kept" if found.keep else "none"
 
 
 def removal_to_json(of: ShadowCopySet, *, done: bool) -> dict[str, Any]:

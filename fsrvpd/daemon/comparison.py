@@ -3,8 +3,8 @@
 What is ours and belongs to no set goes, what a set has lost is mended where that is
 possible, and what is in doubt stays and is said: a volume that is not at hand, a snapshot
 of another server or of another state file (ours was lost, or another one is in its place),
-what `fsrvp:keep` protects, and all on volumes that no share and no set names. No clock is
-asked: it may have been wrong then, or be now.
+what `fsrvp:keep` protects, what was taken for Samba's own agent, and all on volumes that no
+share and no set names. No clock is asked: it may have been wrong then, or be now.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from typing import NamedTuple, Optional
 
 from fsrvpd.core.messages import Guid, format_guid
 from fsrvpd.daemon.survey import Survey, Volume
-from fsrvpd.protocol.model import MappedShare, ShadowCopy, ShadowCopySet
+from fsrvpd.protocol.model import NO_SET, MappedShare, ShadowCopy, ShadowCopySet
 from fsrvpd.protocol.ports import Found, Snapshot
 
+_UNUSED = (
+    "it was taken for Samba's own agent, and no share leads to it; fsrvpctl fsrvpd prune removes it"
+)
 REMOVE, DROP, REPUBLISH, KEEP = "remove", "drop", "make again", "keep"
 
 
@@ -72,6 +75,8 @@ class Doubt(NamedTuple):
         """Why a snapshot stays that no set knows; empty when it may go."""
         if found.server.lower() != self.server.lower():
             return f"it belongs to server {found.server}"
+        if found.shadow_copy_set_id == NO_SET:
+            return "" if self.everything else _UNUSED
         if found.keep:
             return "fsrvp:keep was set for its share; remove it by hand when it is done with"
         if not self.everything and found.state != self.state:
@@ -89,7 +94,7 @@ def strays(survey: Survey, known: Known, doubt: Doubt) -> Iterator[Finding]:
         for found in survey.found
         if found.shadow_copy_set_id in known.unreadable
     }
-    spared = known.copies | of_unreadable
+    spared = known.copies | of_unreadable | survey.exported
     unknown = [
         (found, _ELSEWHERE if found in survey.elsewhere else doubt.about(found))
         for found in survey.found

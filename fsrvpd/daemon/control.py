@@ -33,6 +33,7 @@ class Conversation:
     """One request and its answer, which may take its time."""
 
     def __init__(self, loop: Loop, connection: socket.socket, handle: Handle) -> None:
+        self.uid = _credentials(connection)[0]  # who asks
         self.on_close: list[Callable[[], None]] = []
         self._loop = loop
         self._socket = connection

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
 import uuid
 
-from fsrvpd.command_line import control_socket, state_folder
+from fsrvpd.command_line import control_socket, snap_socket, state_folder
 from fsrvpd.configuration import Configuration
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.core.messages import Guid
@@ -26,7 +27,7 @@ from fsrvpd.daemon.process import PidFile
 from fsrvpd.daemon.server import PipeServer
 from fsrvpd.daemon.service import Service
 from fsrvpd.daemon.shares import ShareFinder
-from fsrvpd.daemon.shell_snap import ShellSnap
+from fsrvpd.daemon.shell_snap import ShellSnap, Snapper
 from fsrvpd.daemon.survey import Surveyor
 from fsrvpd.protocol.actions import Job, Outcome
 from fsrvpd.protocol.agent import Agent
@@ -115,12 +116,22 @@ class Daemon:
             samba.samba_version,
             self.runner.watch.progress,
         )
-        self.shell_snap = ShellSnap(
-            self.loop, registry, volumes, selection, samba.netbios_name, parts.wall_clock
-        )
         path = control_socket(samba.state_directory)
-        messages = {**handlers.by_name(), **self.shell_snap.by_name()}
-        self.control = ControlSocket(self.loop, path, messages, settings.admin_group)
+        self.control = ControlSocket(self.loop, path, handlers.by_name(), settings.admin_group)
+        snapper = Snapper(
+            registry,
+            volumes,
+            selection,
+            self.runner,
+            lambda: agent.settings,
+            parts.wall_clock,
+        )
+        self.housekeeping.fresh = snapper.fresh
+        self.shell_snap = ShellSnap(self.loop, snapper)
+        path = snap_socket(samba.pid_directory)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        messages = self.shell_snap.by_name()
+        self.snap_control = ControlSocket(self.loop, path, messages, settings.snapshot_group)
 
     def apply(self, configuration: Configuration) -> None:
         """Put it in force while running. What can fail comes first: all or nothing.
@@ -130,6 +141,7 @@ class Daemon:
         settings = configuration.settings
         self.metrics.configure(settings)
         self.control.admit(settings.admin_group)
+        self.snap_control.admit(settings.snapshot_group)
         self.service.configure(settings.agent)
         self.server.requirement = settings.requirement
         self.runner.min_free_space = settings.min_free_space
@@ -143,6 +155,9 @@ class Daemon:
     def close(self) -> None:
         """Hang up, let running jobs end and be written down, and go."""
         self.control.close()
+        self.snap_control.close()
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(self.snap_control.path))
         self.bus.close()
         self.server.close()
         limit = time.monotonic() + JOBS_END

@@ -53,6 +53,8 @@ EVENTS = (
     Event(200, "call", CALLS, "A call was answered with success."),
     Event(201, "call-refused", NOTICE, "A call was answered with an error."),
     Event(210, "commit-progress", NOTICE, "A snapshot that takes time is under way."),
+    Event(220, "snap", NOTICE, "`fsrvp-snap` did for Samba's own agent what it was asked for."),
+    Event(221, "snap-refused", logging.ERROR, "`fsrvp-snap` asked for what could not be done."),
     Event(
         211,
         "commit-too-slow",

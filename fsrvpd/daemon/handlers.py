@@ -7,9 +7,16 @@ import time
 from typing import Any, Callable, Mapping, Sequence, Union
 
 from fsrvpd import __version__
+from fsrvpd.core.messages import format_guid
 from fsrvpd.daemon import events, self_test
 from fsrvpd.daemon.administration import Administration, Loaded
-from fsrvpd.daemon.answers import Gauge, event_to_json, set_to_json, verdict_to_json
+from fsrvpd.daemon.answers import (
+    Gauge,
+    event_to_json,
+    set_to_json,
+    snapshot_to_json,
+    verdict_to_json,
+)
 from fsrvpd.daemon.comparison import Finding
 from fsrvpd.daemon.control import Conversation, Handler
 from fsrvpd.daemon.events import Event, Field
@@ -19,6 +26,7 @@ from fsrvpd.daemon.loop import Loop
 from fsrvpd.daemon.server import PipeServer
 from fsrvpd.daemon.service import Service
 from fsrvpd.daemon.set_removal import DRY_RUN, SetRemoval, find_set, set_id
+from fsrvpd.daemon.survey import Survey
 from fsrvpd.errors import FsrvpdError
 from fsrvpd.protocol.model import Status
 
@@ -65,6 +73,7 @@ class Handlers:
             "abort-set": removal.abort,
             "delete-set": removal.delete,
             "check-path": self.check_path,
+            "list-snapshots": self.list_snapshots,
             "prune": self.prune,
             "reload-config": self.reload_config,
             "self-test": self.self_test,
@@ -146,6 +155,22 @@ class Handlers:
                 conversation.finish(verdict_to_json(explained))
 
         self._lookups.explain(parameters[0], done)
+
+    def list_snapshots(self, parameters: Sequence[str], conversation: Conversation) -> None:
+        _expect(parameters, 0, "list-snapshots")
+
+        def done(result: Union[Survey, FsrvpdError]) -> None:
+            if isinstance(result, FsrvpdError):
+                conversation.fail(str(result))
+            else:
+                agent = self._service.agent
+                sets = (*agent.table, *agent.leaving.values())
+                copies = {copy.shadow_copy_id for of in sets for copy in of.shadow_copy_list}
+                known = frozenset(map(format_guid, copies))
+                found = sorted(result.found, key=lambda each: each.snapshot.created)
+                conversation.finish([snapshot_to_json(each, known, result) for each in found])
+
+        self._housekeeping.look(done)
 
     def prune(self, parameters: Sequence[str], conversation: Conversation) -> None:
         dry_run = list(parameters) == [DRY_RUN]

@@ -66,6 +66,8 @@ class Housekeeping:
         self._selection = selection
         self._registry = registry
         self._state = state
+        # Ids of copies that were just taken for Samba's own agent, which may not share them yet.
+        self.fresh: Callable[[], frozenset[str]] = frozenset
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="housekeeping")
         self._next_expiry = time.monotonic()
 
@@ -90,6 +92,20 @@ class Housekeeping:
 
     # The three truths.
 
+    def look(self, done: Callable[[Union[Survey, FsrvpdError]], None]) -> None:
+        """Survey, and do nothing."""
+        volumes, snapshots = self._places(self._agent.settled())
+
+        def attempt() -> None:
+            found: Union[Survey, FsrvpdError]
+            try:
+                found = self._surveyor.look(volumes, snapshots)
+            except FsrvpdError as error:
+                found = error
+            self._loop.ring(lambda: done(found))
+
+        self._thread.submit(_said, attempt)
+
     def compare(self, wish: Wish, done: Done) -> None:
         """Survey, compare, and do what follows; `done` gets the findings, or the failure."""
         before, settled = self._known(), self._agent.settled()
@@ -107,7 +123,9 @@ class Housekeeping:
         self._thread.submit(_said, look)
 
     def _known(self) -> Known:
-        return Known.of((*self._agent.table, *self._agent.leaving.values()), self._agent.unreadable)
+        sets = (*self._agent.table, *self._agent.leaving.values())
+        known = Known.of(sets, self._agent.unreadable)
+        return known._replace(copies=known.copies | self.fresh())
 
     def _places(self, settled: Iterable[Guid]) -> tuple[set[Volume], list[Snapshot]]:
         sets = [of for of in map(self._agent.table.get, settled) if of is not None]

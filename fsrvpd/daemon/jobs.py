@@ -54,7 +54,7 @@ class JobRunner:
         registry: ShareRegistry,
         done: Callable[[Job, Outcome], None],
     ) -> None:
-        self.min_free_space = 0  # megabytes of a volume; see `_require_room`
+        self.min_free_space = 0  # megabytes of a volume; see `require_room`
         self._provider = selection.provider
         self.watch = Watch(selection.provider)
         self._registry = registry
@@ -92,7 +92,7 @@ class JobRunner:
         return Succeeded()
 
     def _prepare_one(self, request: SnapshotRequest) -> None:
-        self._require_room(request.place.volume_root)
+        self.require_room(request.place.volume_root)
         self._provider(request.place.provider).prepare(request)
 
     def _commit(self, job: Commit) -> Succeeded:
@@ -132,7 +132,7 @@ class JobRunner:
     def _take(self, requests: list[SnapshotRequest]) -> list[_Taken]:
         """Take the snapshots of one group; with them the moment at which that was done."""
         for request in requests:
-            self._require_room(request.place.volume_root)
+            self.require_room(request.place.volume_root)
         provider = self._provider(requests[0].place.provider)
         planned = [provider.plan(request) for request in requests]
         if len(requests) > 1 and isinstance(provider, TakesTogether):
@@ -142,7 +142,7 @@ class JobRunner:
         moment = time.monotonic()
         return [_Taken(*each, moment) for each in zip(requests, planned)]
 
-    def _require_room(self, root: str) -> None:
+    def require_room(self, root: str) -> None:
         """Raises: StorageError with ENOSPC, which becomes VSS_E_INSUFFICIENT_STORAGE."""
         if not self.min_free_space:
             return

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Callable, Iterable, Mapping, NamedTuple, Protocol, Sequence
+from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Protocol, Sequence
 
 from fsrvpd.errors import FsrvpdError
+from fsrvpd.protocol.model import NO_SET
 from fsrvpd.protocol.ports import BringsUp, Found, Share, SharePlace, ShareRegistry, Snapshot
 from fsrvpd.providers.selection import Selection
 
@@ -38,6 +39,7 @@ class Survey(NamedTuple):
     shares: Mapping[str, str]
     paths: Mapping[str, str]
     elsewhere: frozenset[Found] = frozenset()
+    exported: frozenset[str] = frozenset()  # ids of copies that Samba's own agent has shared
 
 
 class Registry(ShareRegistry, Protocol):
@@ -90,7 +92,8 @@ class Surveyor:
         ids = {each.shadow_copy_id for each in found}
         paths = self._paths(name for name, copy_id in shares.items() if copy_id not in ids)
         looked_at = frozenset(roots)
-        return Survey(found, gone, absent, looked_at, shares, paths, frozenset(elsewhere))
+        exported = self._exported(each for each in found if each.shadow_copy_set_id == NO_SET)
+        return Survey(found, gone, absent, looked_at, shares, paths, frozenset(elsewhere), exported)
 
     def _absence(self, volume: Volume) -> str:
         """Why a volume of the state is not at hand, empty when it is."""
@@ -125,6 +128,16 @@ class Surveyor:
                 elsewhere += new
         return elsewhere
 
+    def _exported(self, found: Iterable[Found]) -> frozenset[str]:
+        """The ids of those to which a share leads."""
+        by_path = {os.path.normpath(each.snapshot.root): each.shadow_copy_id for each in found}
+        if not by_path:
+            return frozenset()
+        shares = (self._registry.share(name) for name in self._registry.share_names())
+        paths = [os.path.normpath(share.path) for share in shares if share is not None]
+        above = {place for path in paths for place in _above(path) if place in by_path}
+        return frozenset(by_path[place] for place in above)
+
     def _find(self, root: str) -> list[Found]:
         """By all providers: a share may have been served by another one before."""
         found: list[Found] = []
@@ -153,6 +166,15 @@ class Surveyor:
             if share is not None:
                 paths[name] = share.path
         return paths
+
+
+def _above(path: str) -> Iterator[str]:
+    """A path and every directory above it."""
+    while True:
+        yield path
+        if path in ("", "/"):
+            return
+        path = os.path.dirname(path)
 
 
 def _identity(found: Found) -> tuple[str, str]:

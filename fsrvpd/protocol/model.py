@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Callable, Mapping, Optional
 
-from fsrvpd.core.messages import Guid, format_guid, parse_guid
+from fsrvpd.core.messages import NULL_GUID, Guid, format_guid, parse_guid
 from fsrvpd.protocol.ports import Share, SharePlace, Snapshot
 
 FORMAT = 2  # to be raised with any change of shape; `_UPGRADES` then reads the older ones
+NO_SET = format_guid(NULL_GUID)  # of a snapshot that was taken for Samba's own agent
 FILETIME_EPOCH = 11644473600  # seconds from 1601-01-01 to 1970-01-01 UTC
 
 

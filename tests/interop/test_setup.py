@@ -97,3 +97,20 @@ def test_setup_turns_registry_shares_on_with_consent_and_remove_off_again(
 
     fsrvpctl(site, "remove", "--yes")
     assert conf.read_text() == lines
+
+
+def test_setup_leaves_the_agent_to_who_wants_it(contested: Site) -> None:
+    """Also when a package is upgraded, which calls `setup --agent-only`."""
+    site = contested
+    helper = "/usr/libexec/samba/rpcd_fsrvp"
+    fsrvpctl(site, "setup", "--agent-only")
+    site.samba.set_option("fsrvpd:serve pipe", "no")
+    assert "ran dpkg-divert" in fsrvpctl(site, "setup", "--agent-only")
+    assert site.lab.run(["test", "-x", helper]).returncode == 0
+    assert "stays, as fsrvpd:serve pipe = no wants" in fsrvpctl(site, "setup", "--agent-only")
+    assert site.lab.run(["test", "-x", helper]).returncode == 0
+    site.daemon.restart()
+    assert "left to Samba's own agent" in site.daemon.ctl("status").stdout
+    doctor = site.lab.run([*site.daemon.fsrvpctl, "doctor", "--no-self-test"], check=False).stdout
+    assert "serves the pipe" in doctor
+    assert "another's" not in doctor

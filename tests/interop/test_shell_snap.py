@@ -21,7 +21,6 @@ NAMES = {
     "shell": "a;touch hacked;$(touch hacked)`touch hacked`&|*?[x]~#!{y}<z>",
     "odd": "the admin's",
 }
-GROUP = "operators"
 
 
 class Keeper:
@@ -34,9 +33,16 @@ class Keeper:
         for path in self.paths.values():
             lab.run(["mkdir", "-p", path])
             lab.run(["chmod", "0777", path])
-        self.samba = Samba(lab, (), {"fsrvpd:serve pipe": "no"}, own_agent=True)
+        options = {"fsrvpd:serve pipe": "no"}
+        self.samba = Samba(lab, (), options, own_agent=True)
         for name, path in self.paths.items():
             self.samba.set_share(Share(name, path, self.callouts()))
+        self.paths["private"] = self.volume / "plain" / "private"
+        lab.run(["mkdir", self.paths["private"]])
+        self.samba.set_share(Share("private", self.paths["private"]))
+        self.operator = self.samba.add_user("backup1")
+        self.stranger = self.samba.add_user("stranger1")
+        self.samba.set_option("fsrvpd:snapshot group", self.operator.name)
         self.daemon = FsrvpdProcess(lab, self.samba)
 
     def callouts(self) -> Dict[str, str]:
@@ -62,6 +68,8 @@ def keeper() -> Iterator[Keeper]:
     with Lab() as lab:
         keeper = Keeper(lab)
         keeper.samba.start()
+        rights = ["sam", "rights", "grant", keeper.operator.name, "SeBackupPrivilege"]
+        keeper.samba.net(*rights)
         keeper.daemon.start()
         yield keeper
         keeper.daemon.stop()
@@ -90,8 +98,14 @@ def test_a_path_that_no_shell_can_read_is_refused(keeper: Keeper) -> None:
 @pytest.mark.parametrize("words", [["/etc"], ["/"], [""], [], ["--"], ["plain", "/x"]])
 @pytest.mark.parametrize("verb", ["check", "create", "delete"])
 def test_nothing_is_done_beside_the_shares(keeper: Keeper, verb: str, words: List[str]) -> None:
-    with pytest.raises(CommandFailed, match=r"is not a share's path|required"):
+    with pytest.raises(CommandFailed, match=r"is not (a share's path|the path of a share)"):
         keeper.snap(verb, *words)
+    assert keeper.snapshots() == []
+
+
+def test_a_share_without_the_module_is_out_of_reach(keeper: Keeper) -> None:
+    with pytest.raises(CommandFailed, match="is not the path of a share with vfs objects"):
+        keeper.snap("create", keeper.paths["private"])
     assert keeper.snapshots() == []
 
 
@@ -107,21 +121,101 @@ def test_only_what_was_taken_here_is_deleted(keeper: Keeper) -> None:
     keeper.lab.run(["test", "-d", beside])
 
 
-def test_who_may_not_ask_gets_nothing(keeper: Keeper) -> None:
-    """The commands run as the connected user, whom the kernel names to the daemon."""
-    nobody: User = keeper.samba.add_user("nobody1")
-    argv = ["setpriv", "--reuid", nobody.name, "--clear-groups", SCRIPTS / "fsrvp-snap"]
-    argv += ["-s", keeper.samba.conf, "create", keeper.paths["plain"]]
-    done = keeper.lab.run(argv, check=False)
-    assert done.returncode != 0
+def test_paths_that_read_alike_are_refused(keeper: Keeper) -> None:
+    """Or users of one share would get what is in the other."""
+    for name, path in {"one": "read alike", "two": "read 'alike'"}.items():
+        keeper.lab.run(["mkdir", "-p", keeper.volume / path])
+        keeper.samba.set_share(Share(name, keeper.volume / path, keeper.callouts()))
+    keeper.samba.reload()
+    with pytest.raises(CommandFailed, match="more than one path reads like that"):
+        keeper.snap("create", f"{keeper.volume}/read", "alike")
+    keeper.samba.set_share(Share("two", keeper.volume / "plain"))
+    keeper.samba.reload()
+    taken = keeper.snap("create", f"{keeper.volume}/read", "alike")
+    keeper.snap("delete", f"{keeper.volume}/read", "alike", taken)
+
+
+def test_a_backup_user_gets_a_whole_set(keeper: Keeper) -> None:
+    """Samba runs the call-outs as the connected user, whom the kernel names to the daemon."""
+    samba, user = keeper.samba, keeper.operator
+    [copy] = fss.create_expose(samba, "spaces", user=user)
+    assert len(keeper.snapshots()) == 1
+    samba.rpcclient(f'fss_delete "spaces" {copy.set_id} {copy.copy_id}', user=user)
+    assert keeper.snapshots() == []
+    log = keeper.daemon.read_log()
+    uid = keeper.lab.run(["id", "-u", user.name]).stdout.strip()
+    for message in ("check", "create", "delete"):
+        assert f"event=snap message={message} uid={uid}" in log
+
+
+@pytest.mark.parametrize("verb", ["check", "create", "delete"])
+def test_who_may_not_ask_gets_nothing(keeper: Keeper, verb: str) -> None:
+    """No answer that would tell which paths there are."""
+    said = {as_user(keeper, keeper.stranger, verb, path) for path in ("/etc", "/nowhere")}
+    said.add(as_user(keeper, keeper.stranger, verb, keeper.paths["plain"]))
+    [only] = said
+    assert "only root and members of `fsrvpd:snapshot group`" in only
     assert keeper.snapshots() == []
 
 
-def test_snapshots_outlive_the_daemon(keeper: Keeper) -> None:
-    samba = keeper.samba
+def as_user(keeper: Keeper, user: User, *words: object) -> str:
+    """fsrvp-snap called by a local user, who is to be refused. Returns what it said."""
+    argv = ["setpriv", "--reuid", user.name, "--regid", user.name, "--clear-groups"]
+    done = keeper.lab.run(
+        [*argv, SCRIPTS / "fsrvp-snap", "-s", keeper.samba.conf, *map(str, words)], check=False
+    )
+    assert done.returncode == 1
+    return done.stderr
+
+
+def test_the_group_may_do_nothing_else(keeper: Keeper) -> None:
+    argv = ["setpriv", "--reuid", keeper.operator.name, "--regid", keeper.operator.name]
+    argv += ["--clear-groups", *map(str, keeper.daemon.fsrvpctl), "fsrvpd", "list-sets"]
+    done = keeper.lab.run(argv, check=False)
+    assert done.returncode != 0
+    assert "only root and members of `fsrvpd:admin group`" in done.stderr
+    sockets = keeper.samba.place("pid directory") / "fsrvpd-snap"
+    with pytest.raises(CommandFailed, match="Permission denied"):
+        keeper.lab.run(
+            ["setpriv", "--reuid", keeper.stranger.name, "--clear-groups", "ls", sockets]
+        )
+
+
+def test_limits_hold(keeper: Keeper) -> None:
+    keeper.samba.set_option("fsrvpd:max sets", "2")
+    keeper.daemon.ctl("reload-config")
+    path = keeper.paths["plain"]
+    taken = [keeper.snap("create", path) for _ in range(2)]
+    with pytest.raises(CommandFailed, match="fsrvpd:max sets allows no more"):
+        keeper.snap("create", path)
+    keeper.samba.set_option("fsrvpd:max sets", None)
+    keeper.samba.set_option("fsrvpd:min free space", "1000000")
+    keeper.daemon.ctl("reload-config")
+    with pytest.raises(CommandFailed, match="fsrvpd:min free space = 1000000"):
+        keeper.snap("create", path)
+    keeper.samba.set_option("fsrvpd:min free space", None)
+    keeper.daemon.ctl("reload-config")
+    for snapshot in taken:
+        keeper.snap("delete", path, snapshot)
+    assert keeper.snapshots() == []
+
+
+def test_they_are_listed_outlive_the_daemon_and_go_when_nobody_uses_them(keeper: Keeper) -> None:
+    samba, daemon = keeper.samba, keeper.daemon
     [copy] = fss.create_expose(samba, "plain")
-    keeper.daemon.restart()
-    keeper.daemon.ctl("prune")
+    orphan = keeper.snap("create", keeper.paths["spaces"])
+    assert {each["share"]: each["owner"] for each in daemon.ask("list-snapshots")} == {
+        "plain": "samba",
+        "spaces": "samba, not shared",
+    }
+    assert "Samba's agent, not shared" in daemon.ctl("list-snapshots").stdout
+    daemon.ctl("prune")
+    assert len(keeper.snapshots()) == 2, "Samba's agent might have been about to share it"
+    daemon.restart()
+    assert len(keeper.snapshots()) == 2
+    daemon.ctl("prune")
     assert len(keeper.snapshots()) == 1
+    keeper.lab.run(["test", "!", "-e", orphan])
+    assert samba.read(copy.share, "file") == "new"
     fss.delete(samba, copy)
     assert keeper.snapshots() == []

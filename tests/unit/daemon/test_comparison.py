@@ -9,7 +9,7 @@ import pytest
 from fsrvpd.core.messages import format_guid
 from fsrvpd.daemon.comparison import Doubt, Finding, Known, losses, strays, volume_of
 from fsrvpd.daemon.survey import Survey
-from fsrvpd.protocol.model import MappedShare, ShadowCopy, ShadowCopySet, Status
+from fsrvpd.protocol.model import NO_SET, MappedShare, ShadowCopy, ShadowCopySet, Status
 from fsrvpd.protocol.ports import Found, Share, SharePlace, Snapshot
 
 SET, COPY = b"s" * 16, b"c" * 16
@@ -102,6 +102,20 @@ def test_a_share_whose_snapshot_is_surely_gone_goes() -> None:
 def test_a_share_of_a_volume_that_was_not_seen_stays() -> None:
     assert judged(survey(looked_at=False)) == [("stray share", "keep")]
     assert judged(survey(paths={})) == [("stray share", "keep")]
+
+
+OF_SAMBA = FOUND._replace(shadow_copy_set_id=NO_SET, keep=True, state="")
+
+
+def test_what_samba_had_taken_goes_when_an_admin_wants_it_and_no_share_leads_to_it() -> None:
+    doubt = SURE._replace(everything=True)
+    seen = survey(OF_SAMBA, shares=False)
+    assert judged(seen) == [("stray snapshot", "keep")]
+    assert judged(seen, doubt=doubt) == [("stray snapshot", "remove")]
+    assert judged(seen, doubt=doubt._replace(server="another")) == [("stray snapshot", "keep")]
+    assert judged(seen._replace(exported=frozenset([format_guid(COPY)])), doubt=doubt) == []
+    fresh = NOTHING._replace(copies=frozenset([format_guid(COPY)]))
+    assert judged(seen, fresh, doubt) == []
 
 
 def lost(seen: Survey) -> list[Finding]:
