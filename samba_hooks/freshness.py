@@ -28,6 +28,9 @@ class ConfigVersion(NamedTuple):
     sequence: int
 
 
+NOWHERE = ConfigVersion((), "", -1)
+
+
 def stamp(path: str) -> FileStamp:
     try:
         facts = os.stat(path)

@@ -12,7 +12,7 @@ from typing import Optional, Sequence
 
 from fsrvpd import __version__, core
 from fsrvpd.command_line import add_samba_arguments
-from fsrvpd.configuration import read_configuration
+from fsrvpd.configuration import Configuration, read_configuration
 from fsrvpd.daemon import logs
 from fsrvpd.daemon.administration import LogLevel, tell_complaints
 from fsrvpd.daemon.daemon import Daemon
@@ -61,13 +61,17 @@ def run(arguments: argparse.Namespace, parts: Parts) -> None:
     """Run until a signal says otherwise. Raises: FsrvpdError when it cannot begin."""
     level = LogLevel(arguments.debuglevel)
     with contextlib.closing(parts.registry(arguments)) as registry:
-        samba = read_configuration(registry).samba
-        path = None if arguments.foreground else log_file(samba, registry.tools())
-    if not arguments.foreground:
-        go_to_background()  # before there are threads, children or locks
+        configuration = read_configuration(registry)
+        samba = configuration.samba
+        if arguments.foreground:
+            logs.set_up(level.of(samba), None)
+            serve(registry, configuration, level, parts)
+            return
+        path = log_file(samba, registry.tools())
+    go_to_background()  # before there are threads, children or locks
     logs.set_up(level.of(samba), path)
     with contextlib.closing(parts.registry(arguments)) as registry:
-        serve(registry, level, parts)
+        serve(registry, read_configuration(registry), level, parts)
 
 
 def log_file(samba: SambaConfiguration, tools: SambaTools) -> str:
@@ -76,8 +80,7 @@ def log_file(samba: SambaConfiguration, tools: SambaTools) -> str:
     return os.path.join(directory, LOG_FILE)
 
 
-def serve(registry: Registry, level: LogLevel, parts: Parts) -> None:
-    configuration = read_configuration(registry)
+def serve(registry: Registry, configuration: Configuration, level: LogLevel, parts: Parts) -> None:
     tell_complaints(configuration.complaints)
     daemon = Daemon(registry, configuration, level, parts)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -21,7 +21,8 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Parts:
-    """Each is asked for once in a life of the daemon, the registry twice."""
+    """Each is asked for once in a life of the daemon; the registry once more, if that goes to
+    the background."""
 
     def boot_id(self) -> str:
         """What names this boot of the server."""

@@ -12,13 +12,12 @@ from typing import Optional
 
 from fsrvpd.errors import RegistryError
 from samba_hooks import dump
-from samba_hooks.freshness import ConfigVersion, Freshness, stamp
+from samba_hooks.freshness import NOWHERE, ConfigVersion, Freshness, stamp
 from samba_hooks.share_definition import Definition, is_share_name
 from samba_hooks.worker.config_files import config_files
 from samba_hooks.worker.libsmbconf import Library
 
 _MOST_KEPT = 4096
-_NOWHERE = ConfigVersion((), "", -1)
 _CONFIG_FILE_HOPS = 4
 
 
@@ -30,7 +29,7 @@ class Definitions:
         self._start_file = config_file or library.default_config_file()
         self.config_file = self._start_file
         self.defaults: dump.Parameters = {}
-        self.version = _NOWHERE
+        self.version = NOWHERE
         self._freshness = Freshness()
         self._kept: dict[str, Definition] = {}
         self._loaded = False

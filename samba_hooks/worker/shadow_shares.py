@@ -13,6 +13,7 @@ from typing import Callable, Iterable, Iterator, Sequence
 from fsrvpd.errors import RegistryError
 from fsrvpd.protocol.ports import ShadowShare
 from samba_hooks import dump
+from samba_hooks.freshness import NOWHERE, ConfigVersion
 from samba_hooks.inheritance import parameters_of
 from samba_hooks.share_definition import COPY_MARK
 from samba_hooks.worker.definitions import Definitions
@@ -35,6 +36,7 @@ class ShadowShares:
         self._library = library
         self._definitions = definitions
         self._smbd = Smbd(library, definitions, events)
+        self._marked: tuple[ConfigVersion, dict[str, str]] = NOWHERE, {}
         definitions.refresh()
         self._registry = library.open("registry:")
 
@@ -91,9 +93,15 @@ class ShadowShares:
         self._disconnect(names)
 
     def marked(self) -> dict[str, str]:
-        """Name -> id of its shadow copy, of every share that carries our mark."""
-        marks = {name: self._registry.get(name, COPY_MARK) for name in self.names()}
-        return {name: mark for name, mark in marks.items() if mark}
+        """Name -> id of its shadow copy, of every share that carries our mark. To find out
+        costs a look at each share of the registry, so that is done once a change."""
+        self._definitions.refresh()
+        version, marked = self._marked
+        if version != self._definitions.version or not version.registry:
+            marks = {name: self._registry.get(name, COPY_MARK) for name in self.names()}
+            marked = {name: mark for name, mark in marks.items() if mark}
+            self._marked = self._definitions.version, marked
+        return dict(marked)
 
     def names(self) -> list[str]:
         """All shares of the registry."""

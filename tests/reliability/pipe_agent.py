@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import struct
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Callable, Optional, Type
@@ -82,19 +83,21 @@ class PipeAgent(RawAgent):
 
 
 def connect(site: Site, address: str) -> socket.socket:
-    """A connection that has been introduced. Raises: ConnectionError."""
-    stream = socket.socket(socket.AF_UNIX)
-    stream.settimeout(PATIENCE)
-    folder = os.open(site.samba.pipe.parent, os.O_PATH)
-    try:  # a socket's path holds 107 bytes only
-        stream.connect(f"/proc/self/fd/{folder}/{site.samba.pipe.name}")
-    finally:
-        os.close(folder)
-    request = {**FACTS["request"], "client_address": address, "client_name": address}
-    stream.sendall(npa_builder.build(request, FACTS["level"], FACTS["ticket_type"]))
-    (length,) = struct.unpack(">I", receive(stream, 4))
-    receive(stream, length)
-    return stream
+    """A connection that has been introduced. Raises: OSError."""
+    with ExitStack() as stack:
+        stream = stack.enter_context(socket.socket(socket.AF_UNIX))
+        stream.settimeout(PATIENCE)
+        folder = os.open(site.samba.pipe.parent, os.O_PATH)
+        try:  # a socket's path holds 107 bytes only
+            stream.connect(f"/proc/self/fd/{folder}/{site.samba.pipe.name}")
+        finally:
+            os.close(folder)
+        request = {**FACTS["request"], "client_address": address, "client_name": address}
+        stream.sendall(npa_builder.build(request, FACTS["level"], FACTS["ticket_type"]))
+        (length,) = struct.unpack(">I", receive(stream, 4))
+        receive(stream, length)
+        stack.pop_all()
+        return stream
 
 
 def receive(stream: socket.socket, length: int) -> bytes:
