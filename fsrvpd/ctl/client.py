@@ -41,8 +41,9 @@ def ask(
                 f"{path}: only root and members of `{group}` may ask fsrvpd"
             ) from error
         except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
             raise NotRunning(
-                f"fsrvpd does not answer at {path}: {error}; is it running on this"
+                f"fsrvpd does not answer at {path}: {why}; is it running on this"
                 " configuration? (systemctl status fsrvpd)"
             ) from error
 

@@ -11,6 +11,7 @@ from typing import Iterator
 
 from fsrvpd.command_line import state_folder
 from fsrvpd.ctl.circumstances import Circumstances
+from fsrvpd.ctl.client import NotRunning
 from fsrvpd.ctl.findings import Finding, Grade
 from fsrvpd.ctl.smbd_address import PID_FILE, running_pid
 from fsrvpd.errors import FsrvpdError
@@ -119,6 +120,8 @@ def shares(now: Circumstances) -> Iterator[Finding]:
     for name in now.registry.share_names():
         try:
             verdict = now.ask("check-path", name)
+        except NotRunning:
+            return  # as `daemon` has said
         except FsrvpdError as error:
             yield Finding(Grade.NOTE, f"share {name}", str(error))
             continue

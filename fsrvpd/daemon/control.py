@@ -18,7 +18,7 @@ from typing import Any, Callable, Mapping, Optional, Sequence
 
 from fsrvpd.daemon.events import report
 from fsrvpd.daemon.loop import READABLE, WRITABLE, Loop
-from fsrvpd.errors import FsrvpdError
+from fsrvpd.errors import ConfigError, FsrvpdError
 
 log = logging.getLogger("fsrvpd.control")
 
@@ -114,6 +114,27 @@ Handle = Callable[[bytes, Conversation], None]
 Handler = Callable[[Sequence[str], Conversation], None]
 
 
+def _bound(path: str) -> socket.socket:
+    """Through the folder's descriptor, since a socket address holds 107 bytes only.
+
+    Raises: ConfigError.
+    """
+    folder, name = os.path.split(path)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        place = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=place)
+            bound.bind(f"/proc/self/fd/{place}/{name}")
+        finally:
+            os.close(place)
+    except OSError as error:
+        bound.close()
+        raise ConfigError(f"{path}: the control socket cannot be made: {error.strerror}") from error
+    return bound
+
+
 class ControlSocket:
     """Serves `handlers` by message name; a handler's FsrvpdError becomes the error text."""
 
@@ -125,11 +146,7 @@ class ControlSocket:
         self._handlers = handlers
         self._group: Optional[int] = None
         self._conversations: set[Conversation] = set()
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-        self._socket.setblocking(False)
-        self._socket.bind(path)
+        self._socket = _bound(path)
         self.admit(group)
         self._socket.listen(16)
         loop.add(self._socket.fileno(), READABLE, self._accept)

@@ -105,10 +105,14 @@ def open_booted(packages: Path) -> Iterator[Booted]:
 
 
 def make_group(lab: Lab) -> Path:
-    """A control group for the system alone; where the machine has its own does not matter."""
+    """A control group for the system alone; where the machine has its own does not matter.
+    Those of tests that were killed are removed: nothing else can do that."""
     mounted = lab.directory / "groups"
     mounted.mkdir()
     lab.run(["mount", "-t", "cgroup2", "groups", mounted])
+    for old in lab.seen(mounted).glob("fsrvpd-lab.*"):
+        if not Path("/proc", old.name.split(".")[1]).exists():
+            gone(lab, mounted / old.name)
     group = mounted / lab.directory.name
     lab.run(["mkdir", group])
     return group

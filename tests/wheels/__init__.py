@@ -1,0 +1,1 @@
+"""The wheels that this machine cannot build and run by itself."""
