@@ -5,10 +5,13 @@ python -m docs.manual       (make docs)
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from docs import pages
+from fsrvpd.ctl import snap as fsrvp_snap
 from fsrvpd.ctl.messages import MESSAGES
+from fsrvpd.daemon import main as fsrvpd
 from fsrvpd.daemon.events import EVENTS
 from fsrvpd.daemon.logs import samba_level
 
@@ -25,6 +28,8 @@ def written() -> dict[Path, str]:
         Path("docs/man/fsrvpd.conf-options.5"): pages.options_page().text(),
         Path("docs/events.md"): events(),
         Path("packaging/completion/fsrvpctl"): completion(),
+        Path("packaging/completion/fsrvpd"): plain_completion(fsrvpd.parser()),
+        Path("packaging/completion/fsrvp-snap"): plain_completion(fsrvp_snap.parser()),
     }
 
 
@@ -76,6 +81,9 @@ _fsrvpctl()
         -s | --configfile | -A | --authentication-file)
             mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         fsrvpd) words='{messages}' ;;
+        show-set | delete-set | abort-set)
+            words=$(fsrvpctl fsrvpd list-sets --json 2>/dev/null \\
+                | sed -n 's/.*"set": "\\([^"]*\\)".*/\\1/p') ;;
     esac
     [[ -n $words ]] || case $command in
 {options}
@@ -84,6 +92,21 @@ _fsrvpctl()
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }}
 complete -F _fsrvpctl fsrvpctl
+"""
+
+
+def plain_completion(parser: argparse.ArgumentParser) -> str:
+    """For a command without commands of its own: options, verbs, else files."""
+    name = parser.prog
+    function = f"_{name.replace('-', '_')}"
+    verbs = [choice for action in parser._actions for choice in action.choices or ()]
+    return f"""# bash completion for {name}(8). {NOTE}
+{function}()
+{{
+    local words='{" ".join([*verbs, *pages.option_names(parser)])}'
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "${{COMP_WORDS[COMP_CWORD]}}")
+}}
+complete -o default -F {function} {name}
 """
 
 

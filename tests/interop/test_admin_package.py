@@ -27,6 +27,13 @@ def debian(package: Path) -> Iterator[Debian]:
         yield opened
 
 
+def test_every_manual_page_is_in_it(package: Path) -> None:
+    argv = ["dpkg-deb", "--contents", package]
+    said = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
+    for page in (ROOT / "docs/man").iterdir():
+        assert f" ./usr/share/man/man{page.suffix[1:]}/{page.name}.gz\n" in said
+
+
 def test_from_install_to_purge_with_nothing_left(debian: Debian, package: Path) -> None:
     before = debian.files()
     assert debian.exists(HELPER)
@@ -36,6 +43,9 @@ def test_from_install_to_purge_with_nothing_left(debian: Debian, package: Path) 
     assert "next, 'fsrvpctl setup', then 'fsrvpctl doctor'" in said
     assert not debian.exists(HELPER)
     assert debian.exists("lib/systemd/system/fsrvpd.service")
+    for name in ("fsrvp-snap", "fsrvpctl", "fsrvpd"):
+        assert debian.exists(f"usr/bin/{name}")
+        assert debian.exists(f"usr/share/bash-completion/completions/{name}")
     assert "fsrvpd:" in debian.run("getent", "group", "fsrvpd").stdout
     debian.run(*install)
     assert not debian.exists(HELPER)

@@ -26,7 +26,9 @@ BESIDE_THE_MODULES = {
     "/usr/lib/systemd/system/fsrvpd.service": 0o644,
     "/usr/lib/sysusers.d/fsrvpd.conf": 0o644,
     "/usr/lib/tmpfiles.d/fsrvpd.conf": 0o644,
+    "/usr/share/bash-completion/completions/fsrvp-snap": 0o644,
     "/usr/share/bash-completion/completions/fsrvpctl": 0o644,
+    "/usr/share/bash-completion/completions/fsrvpd": 0o644,
     "/usr/share/fsrvpd/monitoring/alerts.yml": 0o644,
     "/usr/share/fsrvpd/monitoring/dashboard.json": 0o644,
 }

@@ -68,6 +68,33 @@ def test_every_message_and_command_is_in_manual_and_completion() -> None:
             assert option in completion
 
 
+def test_every_installed_command_has_a_manual_page_and_completion() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    scripts = re.findall(r"^([\w-]+) = ", text.split("[project.scripts]")[1].split("[")[0], re.M)
+    assert {"fsrvpd", "fsrvpctl", "fsrvp-snap"} <= set(scripts)
+    for script in scripts:
+        assert Path(f"docs/man/{script}.8") in WRITTEN
+        assert Path(f"packaging/completion/{script}") in WRITTEN
+        assert f"`{script}`(8)" in (ROOT / "README.md").read_text()
+
+
+def test_completion_completes() -> None:
+    """In a bash, as one types: messages, options, verbs."""
+    for typed, expected in (
+        ("fsrvpctl fsrvpd list-s", "list-sets"),
+        ("fsrvpctl doctor --no", "--no-self-test"),
+        ("fsrvpd --for", "--foreground"),
+        ("fsrvp-snap cre", "create"),
+    ):
+        words = typed.split()
+        file = ROOT / "packaging/completion" / words[0]
+        function = f"_{words[0].replace('-', '_')}"
+        script = f"source {file}; COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1}; {function}"
+        argv = ["bash", "-c", f'{script}; printf "%s\\n" "${{COMPREPLY[@]}}"']
+        done = subprocess.run(argv, capture_output=True, text=True, check=True)
+        assert expected in done.stdout.split()
+
+
 def test_every_result_is_in_the_troubleshooting() -> None:
     text = (ROOT / "docs/troubleshooting.md").read_text()
     for result in HResult:
