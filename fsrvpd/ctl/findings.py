@@ -6,6 +6,8 @@ import textwrap
 from enum import Enum
 from typing import NamedTuple
 
+from fsrvpd.ctl.terminal import visible
+
 WIDTH = 78
 
 
@@ -34,7 +36,7 @@ class Finding(NamedTuple):
             break_long_words=False,
             break_on_hyphens=False,
         )
-        return f"{wrapped}\n      $ {self.next_step}" if self.next_step else wrapped
+        return visible(f"{wrapped}\n      $ {self.next_step}" if self.next_step else wrapped)
 
     def as_json(self) -> dict[str, str]:
         return {

@@ -22,6 +22,7 @@ from fsrvpd.ctl.installation import remove, setup
 from fsrvpd.ctl.messages import BY_NAME
 from fsrvpd.ctl.send import WrongUsage, send
 from fsrvpd.ctl.share_config import share_config
+from fsrvpd.ctl.terminal import accept_any_text, visible
 from fsrvpd.errors import FsrvpdError
 
 if TYPE_CHECKING:
@@ -34,17 +35,18 @@ EXIT_INTERRUPTED = 130
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
+    accept_any_text()
     arguments = parser().parse_args(argv)
     try:
         status: int = arguments.command(arguments)
     except NotRunning as error:
-        print(f"fsrvpctl: {error}", file=sys.stderr)
+        _complain(error)
         return EXIT_NOT_RUNNING
     except WrongUsage as error:
-        print(f"fsrvpctl: {error}", file=sys.stderr)
+        _complain(error)
         return EXIT_USAGE
     except FsrvpdError as error:
-        print(f"fsrvpctl: {error}", file=sys.stderr)
+        _complain(error)
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -52,6 +54,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         sys.stderr.close()
         return EXIT_FAILED
     return status
+
+
+def _complain(error: FsrvpdError) -> None:
+    print(visible(f"fsrvpctl: {error}"), file=sys.stderr)
 
 
 def parser() -> argparse.ArgumentParser:

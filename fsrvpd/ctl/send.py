@@ -11,6 +11,7 @@ from fsrvpd.command_line import control_socket, samba_parameter
 from fsrvpd.ctl import show
 from fsrvpd.ctl.client import PATIENCE, ask
 from fsrvpd.ctl.messages import BY_NAME
+from fsrvpd.ctl.terminal import visible
 from fsrvpd.errors import FsrvpdError
 
 EXIT_UNSUPPORTED = 1
@@ -35,13 +36,14 @@ def send(arguments: argparse.Namespace) -> int:
 
     def tell(event: Any) -> None:
         if message.endless:
-            print(json.dumps(event) if arguments.json else show.event(event), flush=True)
+            shown = json.dumps(event) if arguments.json else visible(show.event(event))
+            print(shown, flush=True)
         elif not arguments.json:
-            print(f"… {show.progress(event)}", file=sys.stderr, flush=True)
+            print(f"… {visible(show.progress(event))}", file=sys.stderr, flush=True)
 
     patience = None if message.endless else PATIENCE
     answer = ask(socket_path(arguments), message.name, parameters, tell, patience)
-    print(json.dumps(answer, indent=2) if arguments.json else message.show(answer))
+    print(json.dumps(answer, indent=2) if arguments.json else visible(message.show(answer)))
     if message.name == "check-path" and not answer["supported"]:
         return EXIT_UNSUPPORTED
     return 0

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from fsrvpd.ctl.table import table
+from fsrvpd.ctl.terminal import wrapped
 
 
 def ping(answer: Any) -> str:
@@ -53,11 +54,12 @@ def list_snapshots(answer: Any) -> str:
             one["share"],
             _age(one["created"]),
             owners.get(one["owner"], one["owner"].replace("samba", owners["samba"])),
-            one["snapshot"],
         ]
         for one in answer
     ]
-    return table(["SHARE", "AGE", "OF", "SNAPSHOT"], rows)
+    head, *lines = table(["SHARE", "AGE", "OF"], rows).splitlines()
+    paths = (f"  {one['snapshot']}" for one in answer)  # whole, to be copied
+    return "\n".join([head, *(line for pair in zip(lines, paths) for line in pair)])
 
 
 def show_set(answer: Any) -> str:
@@ -141,7 +143,7 @@ def check_path(answer: Any) -> str:
     else:
         lines.append(f"supported  no: {answer['result']}")
         reasons = answer["refusals"] or {"": answer["reason"]}
-        lines += [f"  {name}: {why}" if name else f"  {why}" for name, why in reasons.items()]
+        lines += [wrapped(f"{name}: {why}" if name else why, "  ") for name, why in reasons.items()]
     return "\n".join(lines)
 
 
@@ -151,7 +153,7 @@ def prune(answer: Any) -> str:
     lines = []
     for one in answer:
         lines.append(f"{one['what']}: {one['object']}")
-        lines.append(f"  {one['action']}: {one['reason']}")
+        lines.append(wrapped(f"{one['action']}: {one['reason']}", "  "))
     return "\n".join(lines)
 
 

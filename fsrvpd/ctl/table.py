@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Sequence
 
-FALLBACK = (80, 24)
+from fsrvpd.ctl.terminal import columns, cut, padded, visible, width
+
 GAP = "  "
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Left-aligned columns; what does not fit is cut off the last one."""
-    every = [list(head), *(list(row) for row in rows)]
-    widths = [max(len(row[column]) for row in every) for column in range(len(head))]
-    limit = shutil.get_terminal_size(FALLBACK).columns
+    every = [list(head), *([visible(cell) for cell in row] for row in rows)]
+    widths = [max(width(row[column]) for row in every) for column in range(len(head))]
+    limit = columns()
     return "\n".join(cut(_line(row, widths), limit) for row in every)
 
 
-def cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    cells = (cell.ljust(width) for cell, width in zip(row, widths))
+    cells = (padded(cell, wanted) for cell, wanted in zip(row, widths))
     return GAP.join(cells).rstrip()
