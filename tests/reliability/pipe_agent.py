@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Callable, Optional, Type
 
 from fsrvpd.core.messages import Opnum
-from tests.interop.raw_agent import INTERFACE, RawAgent
-from tests.interop.site import Site
+from tests.interop.raw_agent import INTERFACE, Place, RawAgent, wide
+from tests.lab.namespaces import wait_until
 from tests.unit.samba_hooks import npa_builder
 
 VECTOR = Path(__file__).parents[1] / "vectors/npa/level7_samba4.17.12_standalone_root.json"
@@ -30,13 +30,17 @@ PATIENCE = 30.0  # s
 class PipeAgent(RawAgent):
     """`RawAgent` without smbd: as root, from `address`."""
 
-    def __init__(self, site: Site, address: str) -> None:
+    def __init__(self, site: Place, address: str) -> None:
         self._host = "LAB"
         self._ids = itertools.count(1)
         self._stream = connect(site, address)
         body = struct.pack("<HHIBxxxHBx", 4280, 4280, 0, 1, 0, 1) + INTERFACE + NDR
-        self._say(BIND, body)
-        self._hear(BIND_ACK)
+        try:
+            self._say(BIND, body)
+            self._hear(BIND_ACK)
+        except OSError:
+            self.hang_up()
+            raise
 
     def __exit__(
         self,
@@ -82,7 +86,7 @@ class PipeAgent(RawAgent):
         return message[HEADER.size :]
 
 
-def connect(site: Site, address: str) -> socket.socket:
+def connect(site: Place, address: str) -> socket.socket:
     """A connection that has been introduced. Raises: OSError."""
     with ExitStack() as stack:
         stream = stack.enter_context(socket.socket(socket.AF_UNIX))
@@ -98,6 +102,21 @@ def connect(site: Site, address: str) -> socket.socket:
         receive(stream, length)
         stack.pop_all()
         return stream
+
+
+def until_answered(site: Place, share: str) -> None:
+    """Ask about a share until the daemon is up and answers, which it does once it knows
+    Samba's configuration and the disks."""
+
+    def answers() -> bool:
+        try:
+            with PipeAgent(site, "192.0.2.1") as agent:
+                agent.must(Opnum.IsPathSupported, wide(agent.unc(share)))
+        except OSError:
+            return False
+        return True
+
+    wait_until("the first call is answered", answers)
 
 
 def receive(stream: socket.socket, length: int) -> bytes:

@@ -11,13 +11,11 @@ from typing import Iterator, NamedTuple
 import pytest
 
 from fsrvpd.core.messages import Opnum, parse_guid
-from tests.interop.raw_agent import wide
 from tests.interop.site import OPTIONS, TORTURE_SHARE, Site, make_shares, make_volumes
 from tests.lab import FsrvpdProcess, Lab, Samba
-from tests.lab.namespaces import wait_until
-from tests.reliability.pipe_agent import PipeAgent
+from tests.reliability.pipe_agent import PipeAgent, until_answered
 
-SETS = 5000 if os.environ.get("FSRVPD_SOAK") else 300
+SETS = 5000 if os.environ.get("FSRVPD_SOAK") else 120
 SETS_OF_A_CLIENT = 60
 CLIENTS = 4  # at once
 MOST_RESIDENT = 80e6  # bytes
@@ -54,27 +52,11 @@ def start(site: Site) -> Start:
     began = time.monotonic()
     starting = threading.Thread(target=site.daemon.start)
     starting.start()
-    first_answer = ask_until_answered(site) - began
+    until_answered(site, TORTURE_SHARE)
+    first_answer = time.monotonic() - began
     starting.join()
     assert site.daemon.ask("prune") == []
     return Start(first_answer, time.monotonic() - began, resident(site))
-
-
-def ask_until_answered(site: Site) -> float:
-    """IsPathSupported, which wants Samba's configuration and the disks. Returns when."""
-    answered: list[float] = []
-
-    def answers() -> bool:
-        try:
-            with PipeAgent(site, "192.0.2.1") as agent:
-                agent.must(Opnum.IsPathSupported, wide(agent.unc(TORTURE_SHARE)))
-        except OSError:
-            return False
-        answered.append(time.monotonic())
-        return True
-
-    wait_until("the first call is answered", answers)
-    return answered[0]
 
 
 def resident(site: Site) -> float:
