@@ -13,7 +13,17 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Callable, Dict, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import (
+    Callable,
+    Container,
+    Dict,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+)
 
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.errors import PeerError
@@ -22,6 +32,10 @@ from fsrvpd.protocol.ports import Provider, Share, SharePlace
 
 _NAME_MAX = 80  # of a share's name, in characters
 _WITHOUT_A_DIRECTORY = ("ipc$", "homes", "global", "printers")
+# Modules of Samba whose share's path is not looked for on this machine.
+_ELSEWHERE = frozenset({"ceph", "ceph_new", "glusterfs"})
+# Those that keep permissions in databases by device and inode, which a copy has others of.
+_PERMISSIONS_ELSEWHERE = frozenset({"acl_tdb", "xattr_tdb", "posix_eadb"})
 _FALSE = ("no", "false", "off", "0")  # what Samba's parser takes for a false boolean
 
 
@@ -175,11 +189,27 @@ def _switched_off(share: Share) -> bool:
     return share.options.get("enabled", "yes").strip().lower() in _FALSE
 
 
+def _has_one_of(modules: Container[str], share: Share) -> bool:
+    """Samba allows `name:instance` and a path to a module."""
+    names = (module.partition(":")[0].rpartition("/")[2] for module in share.vfs_objects)
+    return any(name.lower().partition(".so")[0] in modules for name in names)
+
+
 _RULES: Sequence[Tuple[Callable[[Share], bool], str]] = (
     (lambda share: share.name.lower() in _WITHOUT_A_DIRECTORY, "it has no directory of its own"),
     (lambda share: share.printable, "it is a printer"),
     (lambda share: share.msdfs_root, "it is a DFS root, whose folders lie on other servers"),
     (lambda share: share.shadow_copy_id is not None, "it is a shadow copy itself"),
+    (
+        lambda share: _has_one_of(_ELSEWHERE, share),
+        "one of its vfs objects finds its files elsewhere than in this machine's file systems;"
+        " share a mounted directory instead",
+    ),
+    (
+        lambda share: _has_one_of(_PERMISSIONS_ELSEWHERE, share),
+        "one of its vfs objects keeps permissions in a database beside its files, so that a copy"
+        " would be without them; use acl_xattr",
+    ),
     (_switched_off, "shadow copies of it are switched off (fsrvp:enabled = no)"),
     (
         lambda share: len(share.name) + _suffix(share) > _NAME_MAX,

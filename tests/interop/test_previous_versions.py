@@ -7,20 +7,25 @@ import re
 from collections import Counter
 from datetime import datetime
 
+import pytest
 from smb.SMBConnection import SMBConnection
 
 from fsrvpd.core.messages import Opnum
 from tests.interop.raw_agent import RawAgent
 from tests.interop.site import TORTURE_SHARE, Site
-from tests.lab import User, fss
+from tests.lab import Share, User, fss
 
 FILETIME_PER_SECOND = 10_000_000
 TOKEN = re.compile(r"^@GMT-[-.0-9]+$", re.MULTILINE)
 
 
 def tokens(site: Site, user: User) -> list[str]:
+    return tokens_of(site, TORTURE_SHARE, user)
+
+
+def tokens_of(site: Site, share: str, user: User) -> list[str]:
     """The previous versions of versions.txt as FSCTL_SRV_ENUM_SNAPS lists them, oldest first."""
-    listed = site.samba.smbclient(TORTURE_SHARE, "allinfo versions.txt", user=user).stdout
+    listed = site.samba.smbclient(share, "allinfo versions.txt", user=user).stdout
     return sorted(TOKEN.findall(listed))
 
 
@@ -86,4 +91,53 @@ def test_another_client_sees_and_reads_them(site: Site) -> None:
     assert listed == [datetime.strptime(token, "@GMT-%Y.%m.%d-%H.%M.%S")]
     assert content == b"for pysmb\n"
     fss.delete(site.samba, copy)
+    site.assert_nothing_is_left()
+
+
+def printed_lines(site: Site, share: str) -> dict[str, str]:
+    """What `fsrvpctl share-config` would have an admin paste into the share's section."""
+    head, *lines = site.daemon.command("share-config", share).stdout.splitlines()
+    assert head == f"[{share}]"
+    pairs = (line.partition(" = ") for line in lines)
+    return {name.strip(): value for name, _, value in pairs}
+
+
+@pytest.mark.parametrize(
+    ("share", "volume", "path"),
+    [
+        ("deep", "more", "a/b/deep inside"),
+        ("Größe-名前", "data", "Größe-名前"),
+        ("vault", "vault", "vault"),
+        ("whole", "vault", ""),
+    ],
+)
+def test_the_lines_that_fsrvpctl_prints(site: Site, share: str, volume: str, path: str) -> None:
+    """On btrfs and on XFS, also where the share is the root of its volume."""
+    directory = site.volumes[volume] / path
+    site.samba.set_share(Share(share, directory, {"vfs objects": "acl_xattr"}))
+    site.samba.reload()
+    lines = printed_lines(site, share)
+    assert lines["vfs objects"] == "shadow_copy2 acl_xattr"
+    site.samba.set_share(Share(share, directory, lines))
+    site.samba.reload()
+    reader = site.samba.add_user(f"reader{len(share)}{volume}")
+    file = site.lab.seen(directory) / "versions.txt"
+    copies = []
+    for number in range(2):
+        file.write_text(f"version {number}\n")
+        copies += fss.create_expose(site.samba, share)
+        fss.recovery_complete(site.samba, copies[-1])
+    file.write_text("the present\n")
+    versions = tokens_of(site, share, reader)
+    assert len(versions) == 2
+    for number, token in enumerate(versions):
+        past = rf"{token}\versions.txt"
+        assert site.samba.read(share, past, user=reader) == f"version {number}\n"
+        site.samba.write(share, "not-there-yet.txt", "new")
+        listed = site.samba.smbclient(share, rf"ls {token}\*", user=reader).stdout
+        assert "versions.txt" in listed
+        assert "not-there-yet.txt" not in listed
+    for copy in copies:
+        fss.delete(site.samba, copy)
+    assert tokens_of(site, share, reader) == []
     site.assert_nothing_is_left()
