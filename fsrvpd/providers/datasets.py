@@ -52,10 +52,11 @@ def take(wanted: Sequence[Tuple[str, SnapshotName, Mark]]) -> None:
 def marked(dataset: str) -> List[Marked]:
     """The snapshots of a dataset that are ours. Raises: StorageError."""
     argv = ["zfs", "get", "-H", "-p", "-s", "local", "-t", "snapshot", "-d", "1"]
-    return _marks(run([*argv, "-o", "name,property,value", "all", dataset], dataset))
+    return marks_in(run([*argv, "-o", "name,property,value", "all", dataset], dataset))
 
 
-def _marks(listing: str) -> List[Marked]:
+def marks_in(listing: str) -> List[Marked]:
+    """Ours, by what `zfs get` lists of snapshots: name, property, value; oldest first."""
     found: List[Marked] = []
     for line in listing.splitlines():
         snapshot, prop, value = line.split("\t", 2)

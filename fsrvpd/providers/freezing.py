@@ -1,25 +1,25 @@
 """Several file systems frozen at once, so that what is done meanwhile is of one moment.
 
-Nobody can write to a frozen file system, the daemon's own log file included. So they are
-thawed after a limit whatever happens, by a thread that touches no file; then the moment
-has passed, and who froze is told.
+Nobody can write to a frozen file system, the daemon's own log file included. So it is not
+the daemon that freezes and thaws, but a process that outlives it and knows a limit: when
+that is reached the moment has passed, and who froze is told.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-import threading
-from contextlib import contextmanager, suppress
-from typing import Iterator, List, Sequence
+import select
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import Iterator, Sequence
 
 from fsrvpd.errors import StorageError
-from fsrvpd.providers import home
-from fsrvpd.providers.failures import reported
+from fsrvpd.providers import freezer
 
 LIMIT = 10.0  # s, as long as VSS lets writers stand still
-_FREEZE, _THAW = 0xC0045877, 0xC0045878  # FIFREEZE, FITHAW of linux/fs.h
+_THAWING = 10.0  # s for the freezer to end, once it was told to
 # Before, the snapshot of a frozen volume fails: it wants to freeze it itself.
 _NESTS_SINCE = (6, 8)
 
@@ -36,47 +36,50 @@ def frozen(paths: Sequence[str], limit: float = LIMIT) -> Iterator[None]:
 
     Raises: StorageError when one cannot be frozen, or when the block took too long.
     """
-    opened: List[int] = []
-    over = threading.Event()
+    process = _start(paths, limit)
     try:
-        for path in paths:
-            with reported("open the volume", path):
-                opened.append(os.open(path, home.DIRECTORY))
-        with _limited(opened, limit, over):
-            for path, volume in zip(paths, opened):
-                with reported("freeze the volume", path):
-                    fcntl.ioctl(volume, _FREEZE, 0)
-            yield
-        if over.is_set():
-            raise StorageError(
-                paths[0], f"was frozen for longer than {limit:g} s and had to be let go"
-            )
-    finally:
-        for volume in opened:
-            os.close(volume)
-
-
-@contextmanager
-def _limited(volumes: Sequence[int], limit: float, over: threading.Event) -> Iterator[None]:
-    """Thaws all volumes at the end of the block, or when it takes longer than `limit`."""
-
-    def give_up() -> None:
-        over.set()
-        _thaw(volumes)
-
-    timer = threading.Timer(limit, give_up)
-    timer.daemon = True
-    timer.start()
-    try:
+        _wait_until_frozen(process, paths, limit)
         yield
     finally:
-        timer.cancel()
-        timer.join()
-        _thaw(volumes)
+        status = _let_go(process)
+    if status != freezer.ASKED:
+        raise StorageError(paths[0], f"was frozen for longer than {limit:g} s and had to be let go")
 
 
-def _thaw(volumes: Sequence[int]) -> None:
-    """One that is not frozen says EINVAL, which is fine."""
-    for volume in volumes:
-        with suppress(OSError):
-            fcntl.ioctl(volume, _THAW, 0)
+def _start(paths: Sequence[str], limit: float) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # noqa: S603 (an argument vector, no shell)
+            [sys.executable, "-I", freezer.__file__, str(limit), *paths],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd="/",
+            start_new_session=True,
+        )
+    except OSError as error:
+        cause = f"cannot be frozen: {os.strerror(error.errno or 0)} ({sys.executable})"
+        raise StorageError(paths[0], cause, error_number=error.errno or 0) from error
+
+
+def _wait_until_frozen(
+    process: subprocess.Popen[bytes], paths: Sequence[str], limit: float
+) -> None:
+    said, why = b"", b""
+    if process.stdout and process.stderr:
+        ready, _, _ = select.select([process.stdout], [], [], limit + _THAWING)
+        if not ready:
+            raise StorageError(paths[0], f"is not frozen after {limit + _THAWING:g} s")
+        said = process.stdout.readline()
+        why = b"" if said else process.stderr.read()
+    if said != freezer.FROZEN:
+        text = why.decode("utf-8", "replace").strip()
+        raise StorageError(paths[0], f"cannot be frozen together with the others: {text}")
+
+
+def _let_go(process: subprocess.Popen[bytes]) -> int:
+    """Its exit status, once nothing is frozen any more."""
+    try:
+        process.communicate(timeout=_THAWING)
+    except subprocess.TimeoutExpired:  # in a system call that freezes or thaws
+        raise StorageError("the freezer", f"process {process.pid} does not end") from None
+    return process.returncode

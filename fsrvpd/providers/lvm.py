@@ -20,7 +20,19 @@ from __future__ import annotations
 import errno
 import os
 import re
-from typing import Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from contextlib import nullcontext
+from typing import (
+    ContextManager,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from fsrvpd.core import files
 from fsrvpd.core.live_mounts import LiveMounts
@@ -52,6 +64,7 @@ class Lvm:
     def __init__(self, mounts: LiveMounts, place: str = PLACE) -> None:
         self._mounts = mounts
         self._labels = Labels()
+        self._taken: Dict[str, Set[str]] = {}  # labels by volume
         self._place = place
 
     def supports(self, path: str) -> Optional[str]:
@@ -89,11 +102,11 @@ class Lvm:
         place, own = request.place, _mark(request)
         encode(own)  # refused now rather than when applications stand still
         with ground.opened(place.volume_root, place.volume_name, _name):
-            group = _group(place.volume_name, place.volume_root)
-            labels = {own.label for own in group.snapshots()}
+            labels = self._known_labels(place)
             second = self._labels.reserve(
                 place.volume_name, int(request.created), lambda second: label(second) in labels
             )
+            labels.add(label(second))
         return self._snapshot(place.volume_name, label(second), own)
 
     def prepare(self, request: SnapshotRequest) -> None:
@@ -105,23 +118,19 @@ class Lvm:
                 files.sync_file_system(root)
 
     def create(self, request: SnapshotRequest, planned: Snapshot) -> None:
-        self._take(request, planned, self._ready(request))
-        self._show(request, planned)
+        self.create_together([(request, planned)])
 
     def create_together(self, wanted: Sequence[Tuple[SnapshotRequest, Snapshot]]) -> None:
         """Of one moment if the kernel can (Linux 6.8 and later), one after the other if not."""
-        done: List[Snapshot] = []
-        roots = [request.place.volume_root for request, _ in wanted]
+        origins = [self._ready(request) for request, _ in wanted]
         try:
-            origins = [self._ready(request) for request, _ in wanted]
-            with frozen(roots if can_hold_for_snapshots() else []):
+            with _held(wanted):
                 for (request, planned), origin in zip(wanted, origins):
                     self._take(request, planned, origin)
-                    done.append(planned)
-            for request, planned in wanted:
-                self._show(request, planned)
+            for (request, planned), origin in zip(wanted, origins):
+                self._show(request, planned, origin)
         except BaseException:
-            for planned in done:
+            for _, planned in wanted:
                 self.delete(planned)
             raise
 
@@ -157,6 +166,15 @@ class Lvm:
     def previous_versions(self, place: SharePlace) -> PreviousVersions:
         return PreviousVersions(self._directory_of(place.volume_name), place.volume_root)
 
+    def _known_labels(self, place: SharePlace) -> Set[str]:
+        """LVM is asked once: nobody else makes any."""
+        known = self._taken.get(place.volume_name)
+        if known is None:
+            group = _group(place.volume_name, place.volume_root)
+            found = {own.label for own in group.snapshots()}
+            known = self._taken.setdefault(place.volume_name, found)
+        return known
+
     def _ready(self, request: SnapshotRequest) -> LogicalVolume:
         """The volume to be taken. Raises: StorageError unless the share is where it was and
         the pool has room."""
@@ -177,19 +195,13 @@ class Lvm:
             argv += ["--addtag", tag]
         manager.manage([*argv, origin.path], request.place.volume_root)
 
-    def _show(self, request: SnapshotRequest, planned: Snapshot) -> None:
-        """Mount it, and find the share in it; what cannot be shown is deleted."""
-        try:
-            self._directory(request.place)
-            volume = self._present(planned)
-            if volume is None:
-                raise StorageError(planned.root, "LVM does not know what it has just made")
-            _mount(volume.device, planned, writable=request.writable)
-            with ground.directory(planned.root) as root:
-                _find_share(root, request.place)
-        except BaseException:
-            self.delete(planned)
-            raise
+    def _show(self, request: SnapshotRequest, planned: Snapshot, origin: LogicalVolume) -> None:
+        """Mount it, and find the share in it."""
+        self._directory(request.place)
+        device = manager.device_of(origin.group_name, _volume_of(ground.parsed(planned)))
+        _mount(device, planned, writable=request.writable)
+        with ground.directory(planned.root) as root:
+            _find_share(root, request.place)
 
     def _present(self, snapshot: Snapshot) -> Optional[LogicalVolume]:
         """The logical volume of a snapshot, None when it is gone. Raises: NotOurs when
@@ -281,6 +293,14 @@ def _group(volume_name: str, object: str) -> _Group:
     if not found:
         raise StorageError(object, f"its volume group {known.group} is not here")
     return _Group(known, found)
+
+
+def _held(wanted: Sequence[Tuple[SnapshotRequest, Snapshot]]) -> ContextManager[None]:
+    """The volumes, for the time in which several snapshots are taken, if the kernel can."""
+    roots = [request.place.volume_root for request, _ in wanted]
+    if len(roots) > 1 and can_hold_for_snapshots():
+        return frozen(roots)
+    return nullcontext()
 
 
 def _refuse_full_pool(group: _Group, place: SharePlace) -> None:

@@ -80,6 +80,12 @@ def volumes_of(group: str, object: str) -> List[LogicalVolume]:
     return [_parsed(row) for row in report["report"][0]["lv"]]
 
 
+def device_of(group_name: str, volume: str) -> str:
+    """Of an active volume by its names, as device mapper escapes them."""
+    escaped = (name.replace("-", "--") for name in (group_name, volume))
+    return f"/dev/mapper/{'-'.join(escaped)}"
+
+
 def manage(argv: Sequence[str], object: str) -> str:
     """Run a command of LVM. Raises: StorageError."""
     return run(argv, object, environment=_WARNINGS_OFF)
@@ -100,9 +106,10 @@ def tagged(volume: LogicalVolume) -> Optional[Tagged]:
     if TAG not in volume.tags or len(labels) != 1:
         return None
     try:
-        ordered = sorted(pieces, key=lambda piece: int(piece[0]))
-        mark = decode(base64.b64decode("".join(text for _, text in ordered), validate=True))
-    except (ValueError, binascii.Error):
+        texts = {int(number): text for number, text in pieces}
+        whole = "".join(texts[number] for number in range(len(pieces)))
+        mark = decode(base64.b64decode(whole, validate=True))
+    except (ValueError, KeyError, binascii.Error):
         return None
     return Tagged(labels[0], mark) if mark else None
 

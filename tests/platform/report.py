@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Sequence
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Sequence
 
 PASSED, FAILED, NOT_APPLICABLE, NOT_RUN = "yes", "FAILED", "n/a", "not run"
 _WORST_FIRST = (FAILED, NOT_RUN, PASSED, NOT_APPLICABLE)
+_WORDS = {FAILED: "failed", PASSED: "passed", NOT_APPLICABLE: "skipped"}
 BEGIN, END = "<!-- contract: begin -->\n", "<!-- contract: end -->\n"
 
 
@@ -16,7 +18,7 @@ class Outcome(NamedTuple):
     case: str
     bed: str
     result: str
-    reason: str
+    note: str  # what needs words: the reason of a skip, or what the test recorded
 
 
 def outcomes(junit: Path, beds: Sequence[str]) -> Iterator[Outcome]:
@@ -35,7 +37,22 @@ def _result(test: ElementTree.Element) -> tuple[str, str]:
     skipped = test.find("skipped")
     if skipped is not None:
         return NOT_APPLICABLE, skipped.attrib.get("message", "")
-    return PASSED, ""
+    recorded = [f"{each.attrib['value']} {each.attrib['name']}" for each in test.iter("property")]
+    return PASSED, ", ".join(recorded)
+
+
+def tally(junit: Path) -> Counter[str]:
+    """How many tests ended how, all of them."""
+    counts: Counter[str] = Counter()
+    for test in ElementTree.parse(junit).getroot().iter("testcase"):
+        counts[_WORDS[_result(test)[0]]] += 1
+    return counts
+
+
+def in_words(counts: Mapping[str, int], seconds: float) -> str:
+    """As pytest would say it."""
+    said = [f"{counts[word]} {word}" for word in _WORDS.values() if counts[word]]
+    return f"{', '.join(said) or 'no tests ran'} in {seconds:.2f}s"
 
 
 class Table:
@@ -43,15 +60,15 @@ class Table:
         self.beds = list(beds)
         self.why: Dict[str, str] = {}  # bed -> why it could not run
         self._cells: Dict[str, Dict[str, List[str]]] = {}
-        self._reasons: List[str] = []
+        self._notes: List[str] = []
 
     def add(self, outcome: Outcome) -> None:
         row = self._cells.setdefault(outcome.case, {})
         row.setdefault(outcome.bed, []).append(outcome.result)
-        if outcome.reason:  # the failures are above, with all that pytest has to say
-            note = f"{outcome.bed}, {outcome.case}: {outcome.reason}"
-            if note not in self._reasons:
-                self._reasons.append(note)
+        if outcome.note:  # the failures are above, with all that pytest has to say
+            note = f"{outcome.bed}, {outcome.case}: {outcome.note}"
+            if note not in self._notes:
+                self._notes.append(note)
 
     def cell(self, case: str, bed: str) -> str:
         found = self._cells[case].get(bed, [])
@@ -67,15 +84,17 @@ class Table:
         for case in self._cells:
             cells = [f"{self.cell(case, bed):{len(bed)}}" for bed in self.beds]
             lines.append(f"| {case:{width}} | {' | '.join(cells)} |")
-        return "\n".join(lines) + "\n"
+        notes = [f"* {note}" for note in self.notes()]
+        return "\n".join([*lines, *([""] if notes else []), *notes]) + "\n"
+
+    def notes(self) -> List[str]:
+        """What needs words: why a bed did not run, and what is said of single cells."""
+        return [*(f"{bed}: did not run: {why}" for bed, why in self.why.items()), *self._notes]
 
     def summary(self) -> str:
-        """What needs words: why a bed did not run, and the reason for each other cell."""
-        lines = [f"{bed}: did not run: {why}" for bed, why in self.why.items()]
-        lines += self._reasons
         cells = [self.cell(case, bed) for case in self._cells for bed in self.beds]
         counts = ", ".join(f"{cells.count(each)} {each}" for each in _WORST_FIRST)
-        return "\n".join([*lines, f"cells: {counts}"])
+        return f"cells: {counts}"
 
     def failed(self) -> bool:
         return any(self.cell(case, bed) == FAILED for case in self._cells for bed in self.beds)

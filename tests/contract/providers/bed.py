@@ -7,7 +7,7 @@ import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Sequence
 
 from fsrvpd.protocol.ports import (
     Found,
@@ -17,7 +17,7 @@ from fsrvpd.protocol.ports import (
     Snapshot,
     SnapshotRequest,
 )
-from tests.contract.providers.private_mounts import run, unmount
+from tests.contract.providers.private_mounts import EMULATED, run, unmount
 
 SHARE = "Übersicht 2026"
 DEEP = "Abteilung ß/Bücher und Karten/Ünï cödé"
@@ -31,7 +31,7 @@ class Bed:
     """`directory` is the share: deep inside the volume, with letters beyond ASCII."""
 
     reserved = ".fsrvpd"  # by what a path inside a snapshot is known
-    many = int(os.environ.get("FSRVPD_TEST_MANY", "300"))
+    many = int(os.environ.get("FSRVPD_TEST_MANY", "20" if EMULATED else "300"))
     any_file_system = False  # the provider takes what it is given
     one_moment = True  # all files of a snapshot are of one moment
 
@@ -94,7 +94,7 @@ class Bed:
 
     def exhaust(self) -> None:
         """Leave no space on the storage."""
-        fill(self.volume / "ballast")
+        fill(self.volume / "ballast", (1 << 22, 1 << 16, 1 << 12))
 
     def relieve(self) -> None:
         (self.volume / "ballast").unlink()
@@ -117,10 +117,10 @@ class Bed:
         run("mount", "-o", "remount,ro", self.volume)
 
 
-def fill(path: Path) -> None:
-    """Take all free space, in ever smaller pieces."""
+def fill(path: Path, pieces: Sequence[int]) -> None:
+    """Take all free space, in pieces of these sizes, bytes."""
     with path.open("wb", buffering=0) as file:
-        for piece in (1 << 22, 1 << 16, 1 << 12):
+        for piece in pieces:
             with suppress(OSError):
                 while True:
                     file.write(bytes(piece))

@@ -33,5 +33,16 @@ class CephBed(Bed):
     def make_read_only(self) -> None:
         run("mount", "-o", "remount,ro,bind", self.volume)
 
+    def exhaust(self) -> None:
+        """By a quota, as a share of a cluster is given."""
+        os.setxattr(self.volume, "ceph.quota.max_bytes", b"%d" % (4 << 20))
+        super().exhaust()
+        os.setxattr(self.volume, "ceph.quota.max_files", b"1")
+
+    def relieve(self) -> None:
+        for quota in ("max_files", "max_bytes"):
+            os.setxattr(self.volume, f"ceph.quota.{quota}", b"0")
+        super().relieve()
+
     def cut_power(self) -> None:
         self._cluster.cut_power()

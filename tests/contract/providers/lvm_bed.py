@@ -12,6 +12,7 @@ from tests.contract.providers.bed import Bed, new_id
 from tests.contract.providers.private_mounts import output, run, unmount
 
 PLACE = Path("/run/fsrvpd/lvm")
+POOL_LIMIT = 90  # per cent, the default of fsrvp:pool limit
 _numbers = itertools.count()
 
 
@@ -57,11 +58,25 @@ class VolumeGroup:
 
     def volumes(self) -> List[str]:
         listed = output("lvs", "--noheadings", "-o", "lv_name", self.name).split()
-        return [name for name in listed if name != "pool"]
+        return [name for name in listed if name not in ("pool", "ballast")]
 
-    def clear(self) -> None:
-        for name in self.volumes():
-            run("lvremove", "--quiet", "--force", "--yes", f"{self.name}/{name}")
+    def snapshots(self) -> List[str]:
+        return [name for name in self.volumes() if name.startswith("fsrvp-")]
+
+    def remove(self, name: str) -> None:
+        run("lvremove", "--quiet", "--force", "--yes", f"{self.name}/{name}")
+
+    def fill(self) -> None:
+        """With a volume of its own, beyond what may be used."""
+        name = f"{self.name}/ballast"
+        run("lvcreate", "--quiet", "--thin", "-V", "900M", "-n", "ballast", f"{self.name}/pool")
+        free = float(output("lvs", "--noheadings", "-o", "data_percent", f"{self.name}/pool"))
+        mebibytes = int((POOL_LIMIT + 2 - free) * self._pool_mebibytes() / 100)
+        run("dd", "if=/dev/zero", f"of=/dev/{name}", "bs=1M", f"count={mebibytes}", "oflag=direct")
+
+    def _pool_mebibytes(self) -> float:
+        argv = ["lvs", "--noheadings", "--units", "m", "--nosuffix", "-o", "lv_size"]
+        return float(output(*argv, f"{self.name}/pool"))
 
     def close(self) -> None:
         run("vgremove", "--quiet", "--force", "--yes", self.name)
@@ -70,7 +85,6 @@ class VolumeGroup:
 
 class LvmBed(Bed):
     reserved = str(PLACE)
-    many = 12  # each takes seconds on an emulated machine
 
     def __init__(
         self,
@@ -88,7 +102,7 @@ class LvmBed(Bed):
 
     def left_over(self) -> List[str]:
         mounted = [str(path) for path in PLACE.glob("*/*")]
-        return mounted + [name for name in self._group.volumes() if name.startswith("fsrvp")]
+        return mounted + self._group.snapshots()
 
     def interrupt(self, snapshot: Snapshot) -> None:
         """As after a crash between taking and mounting it."""
@@ -115,8 +129,16 @@ class LvmBed(Bed):
         self._group.bring_back()
         self._back()
 
+    def exhaust(self) -> None:
+        self._group.fill()
+
+    def relieve(self) -> None:
+        self._group.remove("ballast")
+
     def close(self) -> None:
-        self._away(self._group.clear)
+        self._away(lambda: None)
+        for name in (*self._group.snapshots(), Path(self.device).name):
+            self._group.remove(name)
         shutil.rmtree(PLACE, ignore_errors=True)
 
     def _away(self, then: Callable[[], None]) -> None:

@@ -270,7 +270,8 @@ def test_what_was_planned_keeps_its_label(bed: Bed) -> None:
     assert len({plan.root[-8:] for plan in planned}) == 5
 
 
-def test_hundreds_at_once(bed: Bed) -> None:
+def test_hundreds_at_once(bed: Bed, record_property: Callable[[str, object], None]) -> None:
+    record_property("snapshots", bed.many)
     (bed.directory / "number").write_text("0")
     snapshots = []
     for number in range(bed.many):

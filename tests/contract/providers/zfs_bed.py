@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Callable, List
 
 from fsrvpd.protocol.ports import Provider, Snapshot
-from tests.contract.providers.bed import Bed, new_id
+from tests.contract.providers.bed import Bed, fill, new_id
 from tests.contract.providers.private_mounts import output, run
 
 _numbers = itertools.count()
@@ -22,7 +22,8 @@ class Pool:
         self._image = directory / f"{name}.zfs"
         with self._image.open("xb") as sparse:
             sparse.truncate(mebibytes << 20)
-        run("zpool", "create", "-O", "acltype=posixacl", "-O", "xattr=sa", name, self._image)
+        settings = ["-O", "acltype=posixacl", "-O", "xattr=sa", "-O", "compression=off"]
+        run("zpool", "create", *settings, name, self._image)
 
     def make(self, dataset: str, place: Path) -> None:
         run("zfs", "create", "-o", f"mountpoint={place}", dataset)
@@ -70,6 +71,10 @@ class ZfsBed(Bed):
         name = Path(snapshot.root).name.replace(ours, forged)
         run("zfs", "snapshot", f"{self.dataset}@{name}")
         return snapshot._replace(root=snapshot.root.replace(ours, forged))
+
+    def exhaust(self) -> None:
+        """Not to the last byte: it keeps a reserve, and becomes ever slower."""
+        fill(self.volume / "ballast", (1 << 22, 1 << 20))
 
     def cut_power(self) -> None:
         self._pool.cut_power()

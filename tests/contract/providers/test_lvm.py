@@ -1,0 +1,70 @@
+"""Beyond the contract of providers: what only logical volumes can be or lack."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fsrvpd.errors import StorageError
+from tests.contract.providers.conftest import MakeLvmBed
+from tests.contract.providers.lvm_bed import LvmBed, VolumeGroup
+from tests.contract.providers.private_mounts import output, run, unmount
+
+
+@pytest.fixture
+def lvm(make_lvm_bed: MakeLvmBed, tmp_path: Path) -> LvmBed:
+    return make_lvm_bed("xfs", tmp_path)
+
+
+def test_none_is_taken_from_the_limit_on(lvm: LvmBed) -> None:
+    (lvm.directory / "file").write_bytes(bytes(50 << 20))
+    run("sync", "-f", lvm.directory)
+    for attempt in (lvm.take, lambda request: lvm.provider.prepare(request)):
+        with pytest.raises(StorageError, match="lvextend") as caught:
+            attempt(lvm.request(options={"pool limit": "5"}))
+        assert caught.value.error_number == errno.ENOSPC
+    assert lvm.left_over() == []
+    lvm.take(lvm.request(options={"pool limit": "95"}))
+
+
+def test_a_volume_that_is_not_thin_is_refused(
+    lvm: LvmBed, volume_group: VolumeGroup, tmp_path: Path
+) -> None:
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    run("lvcreate", "--quiet", "--yes", "--size", "32M", "-n", "plain", volume_group.name)
+    try:
+        run("mkfs.ext4", "-q", f"/dev/{volume_group.name}/plain")
+        run("mount", f"/dev/{volume_group.name}/plain", plain)
+        assert "is linear, not a thin volume" in str(lvm.provider.supports(str(plain)))
+        unmount(plain)
+    finally:
+        volume_group.remove("plain")
+
+
+def test_nobody_can_write_to_the_device_of_a_read_only_one(lvm: LvmBed) -> None:
+    plain, writable = lvm.take(), lvm.take(lvm.request(writable=True))
+    lvm.provider.seal(writable)
+    for snapshot in (plain, writable):
+        device = output("findmnt", "-n", "-o", "SOURCE", snapshot.root).strip()
+        assert output("blockdev", "--getro", device).strip() == "1"
+
+
+def test_it_can_be_listed_with_the_tools_of_lvm(lvm: LvmBed) -> None:
+    lvm.take()
+    assert len(output("lvs", "--noheadings", "@fsrvpd").splitlines()) == 1
+
+
+def test_it_needs_no_more_than_the_service_may(lvm: LvmBed) -> None:
+    """With the capabilities of packaging/systemd/fsrvpd.service."""
+    unit = Path("packaging/systemd/fsrvpd.service").read_text().splitlines()
+    granted = [line.partition("=")[2] for line in unit if line.startswith("CapabilityBounding")]
+    names = [f"+{name[len('CAP_') :].lower()}" for line in granted for name in line.split()]
+    origin = lvm.device.removeprefix("/dev/")
+    argv = ["lvcreate", "--quiet", "--snapshot", "-n", "fsrvp-limited", "-ky", "-ay", "-K", origin]
+    bounded = ["setpriv", "--no-new-privs", "--bounding-set", ",".join(["-all", *names])]
+    done = subprocess.run([*bounded, *argv], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
