@@ -40,7 +40,8 @@ test-ad: deps
 
 # The contract of providers on storage that this machine's kernel may not have. BEDS names
 # some of them; without, it is all. What is built for them stays in ~/.cache/fsrvpd, or
-# wherever $FSRVPD_TEST_CACHE says.
+# wherever $FSRVPD_TEST_CACHE says. $FSRVPD_TEST_MANY is how many snapshots are many: on an
+# emulated machine, where each takes seconds, 20 unless set.
 test-platform: deps
 	@packaging/install-test-packages packaging/debian-platform-packages.txt
 	@$(MAKE) --no-print-directory --silent venv

@@ -32,7 +32,7 @@ from fsrvpd.protocol.ports import (
     Snapshot,
     SnapshotRequest,
 )
-from fsrvpd.providers import ground, home, records, snapshot_mounts
+from fsrvpd.providers import ground, records, snapshot_mounts
 from fsrvpd.providers.failures import reported
 from fsrvpd.providers.labels import Labels
 from fsrvpd.providers.mark import Mark, SnapshotName, encode, label
@@ -42,7 +42,7 @@ from fsrvpd.providers.scripts import OptionsOf, Scripts
 
 log = logging.getLogger(__name__)
 
-PLACE = "/run/fsrvpd/command"
+PLACE = f"{snapshot_mounts.PLACE}/command"
 _BY_UUID = "/dev/disk/by-uuid"
 RECORDS = "command"  # below the folder of the daemon's state
 _PATIENCE = 2.0 * DEFAULT_COMMAND_TIMEOUT  # s, for a command that a former life has started
@@ -143,7 +143,7 @@ class Command:
                 path = records.answer(fd)
             if not path:
                 raise StorageError(snapshot.root, "its create command never came to an end")
-            _mount(path, snapshot, writable=known.record.writable)
+            snapshot_mounts.bind(path, snapshot.root, writable=known.record.writable)
 
     def seal(self, snapshot: Snapshot) -> None:
         self.bring_up(snapshot)
@@ -202,7 +202,7 @@ class Command:
         if why is not None:
             raise StorageError(request.place.directory, f"its create command said {path!r}, {why}")
         self._directory(request)
-        _mount(path, planned, writable=request.writable)
+        snapshot_mounts.bind(path, planned.root, writable=request.writable)
         if request.writable and not os.access(planned.root, os.W_OK):
             raise StorageError(
                 request.place.directory,
@@ -214,13 +214,10 @@ class Command:
         """Where snapshots of the share are mounted: passed through by users, and listed if
         the share wants that."""
         place = request.place
-        directory = self.previous_versions(place).snapdir
         with reported("make the directory of its snapshots", place.directory):
-            os.makedirs(self._place, home.PASSABLE, exist_ok=True)
-            with ground.directory(self._place) as outer:
-                home.make_directory(os.path.basename(directory), outer)
-            with ground.directory(directory) as fd:
-                home.listable(fd, wants_previous_versions(place.share))
+            snapshot_mounts.make_shelf(
+                self.previous_versions(place).snapdir, wants_previous_versions(place.share)
+            )
 
     def _present(self, snapshot: Snapshot) -> Optional[_Known]:
         """None when it is gone. Raises: NotOurs when something has its place that is not
@@ -263,13 +260,6 @@ class Command:
             return f"command:{_uuid(root)}"
         mount = self._mounts.lookup(os.readlink(f"/proc/self/fd/{root}"))
         return f"command:{mount.fs_type}:{mount.source}:{mount.root}"
-
-
-def _mount(path: str, snapshot: Snapshot, *, writable: bool) -> None:
-    with reported("make the mount point", snapshot.root):
-        os.makedirs(os.path.dirname(snapshot.root), home.PASSABLE, exist_ok=True)
-        os.makedirs(snapshot.root, 0o700, exist_ok=True)
-    snapshot_mounts.bind(path, snapshot.root, writable=writable)
 
 
 def _why_impossible(path: str, base: str) -> Optional[str]:

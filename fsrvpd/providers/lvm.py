@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from contextlib import nullcontext
 from typing import (
     ContextManager,
@@ -27,7 +26,6 @@ from typing import (
     Iterable,
     Iterator,
     List,
-    NamedTuple,
     Optional,
     Sequence,
     Set,
@@ -38,19 +36,17 @@ from fsrvpd.core import files
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.errors import NotOurs, StorageError
 from fsrvpd.protocol.ports import Found, PreviousVersions, SharePlace, Snapshot, SnapshotRequest
-from fsrvpd.providers import ground, home, snapshot_mounts
+from fsrvpd.providers import ground, snapshot_mounts, volume_group
 from fsrvpd.providers import volume_manager as manager
 from fsrvpd.providers.failures import reported
 from fsrvpd.providers.freezing import can_hold_for_snapshots, frozen
 from fsrvpd.providers.labels import Labels
 from fsrvpd.providers.mark import Mark, SnapshotName, encode, label
 from fsrvpd.providers.options import pool_limit, wants_previous_versions
-from fsrvpd.providers.volume_manager import LogicalVolume, Tagged, VolumeId
+from fsrvpd.providers.volume_group import Group, group_of, name_of
+from fsrvpd.providers.volume_manager import LogicalVolume, VolumeId
 
-PLACE = "/run/fsrvpd/lvm"
-_PREFIX = "lvm"
-_UUID = "[A-Za-z0-9]{6}(?:-[A-Za-z0-9]{4}){5}-[A-Za-z0-9]{6}"
-_VOLUME_NAME = re.compile(rf"lvm:({_UUID}):({_UUID})")
+PLACE = f"{snapshot_mounts.PLACE}/lvm"
 
 
 class Lvm:
@@ -96,12 +92,12 @@ class Lvm:
     def locate(self, path: str) -> Tuple[str, str]:
         root = self._mounts.lookup(path).mount_point
         with ground.directory(root) as fd, reported("identify the volume", root):
-            return _name(fd), root
+            return name_of(fd), root
 
     def plan(self, request: SnapshotRequest) -> Snapshot:
         place, own = request.place, _mark(request)
         encode(own)  # refused now rather than when applications stand still
-        with ground.opened(place.volume_root, place.volume_name, _name):
+        with ground.opened(place.volume_root, place.volume_name, name_of):
             labels = self._known_labels(place)
             second = self._labels.reserve(
                 place.volume_name, int(request.created), lambda second: label(second) in labels
@@ -111,8 +107,8 @@ class Lvm:
 
     def prepare(self, request: SnapshotRequest) -> None:
         place = request.place
-        with ground.opened(place.volume_root, place.volume_name, _name) as root:
-            _refuse_full_pool(_group(place.volume_name, place.volume_root), place)
+        with ground.opened(place.volume_root, place.volume_name, name_of) as root:
+            _refuse_full_pool(group_of(place.volume_name, place.volume_root), place)
             self._directory(place)
             with reported("write back what is dirty", place.volume_root):
                 files.sync_file_system(root)
@@ -142,7 +138,7 @@ class Lvm:
         if not os.path.ismount(snapshot.root):
             argv = ["lvchange", "--activate", "y", "--ignoreactivationskip", volume.path]
             manager.manage(argv, snapshot.root)
-            _mount(volume.device, snapshot, writable=not volume.read_only)
+            snapshot_mounts.mount(volume.device, snapshot.root, writable=not volume.read_only)
 
     def seal(self, snapshot: Snapshot) -> None:
         volume = self._present(snapshot)
@@ -170,8 +166,8 @@ class Lvm:
         """LVM is asked once: nobody else makes any."""
         known = self._taken.get(place.volume_name)
         if known is None:
-            group = _group(place.volume_name, place.volume_root)
-            found = {own.label for own in group.snapshots()}
+            group = group_of(place.volume_name, place.volume_root)
+            found = {own.label for own in group.snapshots(self.name)}
             known = self._taken.setdefault(place.volume_name, found)
         return known
 
@@ -179,9 +175,9 @@ class Lvm:
         """The volume to be taken. Raises: StorageError unless the share is where it was and
         the pool has room."""
         place = request.place
-        with ground.opened(place.volume_root, place.volume_name, _name) as root:
+        with ground.opened(place.volume_root, place.volume_name, name_of) as root:
             _find_share(root, place)
-        group = _group(place.volume_name, place.volume_root)
+        group = group_of(place.volume_name, place.volume_root)
         _refuse_full_pool(group, place)
         return group.origin()
 
@@ -199,7 +195,7 @@ class Lvm:
         """Mount it, and find the share in it."""
         self._directory(request.place)
         device = manager.device_of(origin.group_name, _volume_of(ground.parsed(planned)))
-        _mount(device, planned, writable=request.writable)
+        snapshot_mounts.mount(device, planned.root, writable=request.writable)
         with ground.directory(planned.root) as root:
             _find_share(root, request.place)
 
@@ -209,7 +205,7 @@ class Lvm:
         name = ground.parsed(snapshot)
         if os.path.dirname(snapshot.root) != self._directory_of(snapshot.volume_name):
             raise NotOurs(snapshot.root, "is not where fsrvpd mounts snapshots of this volume")
-        volume = _group(snapshot.volume_name, snapshot.root).named(_volume_of(name))
+        volume = group_of(snapshot.volume_name, snapshot.root).named(_volume_of(name))
         if volume is not None:
             own = manager.tagged(volume)
             if own is None or own.label != name.label or not _belongs(own.mark, name):
@@ -222,8 +218,8 @@ class Lvm:
         known = manager.identify(os.stat(root).st_dev)
         if known is None:
             return
-        volume_name = _volume_name(known)
-        for own in _group(volume_name, root).snapshots():
+        volume_name = str(known)
+        for own in group_of(volume_name, root).snapshots(self.name):
             snapshot = self._snapshot(volume_name, own.label, own.mark)
             ids = own.mark.shadow_copy_set_id, own.mark.shadow_copy_id
             yield Found(
@@ -231,7 +227,7 @@ class Lvm:
             )
 
     def _volume(self, path: str, known: VolumeId) -> LogicalVolume:
-        return _group(_volume_name(known), path).origin()
+        return group_of(str(known), path).origin()
 
     def _directory_of(self, volume_name: str) -> str:
         return os.path.join(self._place, volume_name.rpartition(":")[2])
@@ -239,60 +235,16 @@ class Lvm:
     def _directory(self, place: SharePlace) -> None:
         """Where the snapshots of a volume are mounted: passed through by users, and listed
         if the share wants that."""
-        directory = self._directory_of(place.volume_name)
         with reported("make the directory of its snapshots", place.volume_root):
-            os.makedirs(self._place, home.PASSABLE, exist_ok=True)
-            with ground.directory(self._place) as outer:
-                home.make_directory(os.path.basename(directory), outer)
-            with ground.directory(directory) as fd:
-                home.listable(fd, wants_previous_versions(place.share))
+            snapshot_mounts.make_shelf(
+                self._directory_of(place.volume_name), wants_previous_versions(place.share)
+            )
 
     def _snapshot(self, volume_name: str, label: str, own: Mark) -> Snapshot:
         name = SnapshotName(own.shadow_copy_id, label)
         root = os.path.join(self._directory_of(volume_name), str(name))
         share = os.path.join(root, own.path) if own.path else root
         return Snapshot(self.name, volume_name, root, share, own.created)
-
-
-class _Group(NamedTuple):
-    """The volume group of a volume, as LVM tells it in one command."""
-
-    known: VolumeId
-    volumes: Sequence[LogicalVolume]
-
-    def origin(self) -> LogicalVolume:
-        return self._with_uuid(self.known.volume)
-
-    def pool(self) -> LogicalVolume:
-        return self._with_uuid(self.origin().pool)
-
-    def named(self, name: str) -> Optional[LogicalVolume]:
-        return next((volume for volume in self.volumes if volume.name == name), None)
-
-    def snapshots(self) -> Iterator[Tagged]:
-        """Those of the volume that are ours."""
-        for volume in self.volumes:
-            own = manager.tagged(volume)
-            if own and own.mark.provider == Lvm.name and own.mark.holder == self.known.volume:
-                yield own
-
-    def _with_uuid(self, uuid: str) -> LogicalVolume:
-        for volume in self.volumes:
-            if volume.uuid == uuid:
-                return volume
-        raise StorageError(self.known.volume, f"LVM knows no logical volume {uuid} in its group")
-
-
-def _group(volume_name: str, object: str) -> _Group:
-    """Raises: StorageError when it is not here."""
-    match = _VOLUME_NAME.fullmatch(volume_name)
-    if match is None:
-        raise NotOurs(object, f"{volume_name} is no name of a logical volume")
-    known = VolumeId(match[1], match[2])
-    found = manager.volumes_of(known.group, object)
-    if not found:
-        raise StorageError(object, f"its volume group {known.group} is not here")
-    return _Group(known, found)
 
 
 def _held(wanted: Sequence[Tuple[SnapshotRequest, Snapshot]]) -> ContextManager[None]:
@@ -303,7 +255,7 @@ def _held(wanted: Sequence[Tuple[SnapshotRequest, Snapshot]]) -> ContextManager[
     return nullcontext()
 
 
-def _refuse_full_pool(group: _Group, place: SharePlace) -> None:
+def _refuse_full_pool(group: Group, place: SharePlace) -> None:
     pool, limit = group.pool(), pool_limit(place.share)
     for what, fill in (("data", pool.data_percent), ("metadata", pool.metadata_percent)):
         if fill >= limit:
@@ -315,34 +267,16 @@ def _refuse_full_pool(group: _Group, place: SharePlace) -> None:
             )
 
 
-def _mount(device: str, snapshot: Snapshot, *, writable: bool) -> None:
-    with reported("make the mount point", snapshot.root):
-        os.makedirs(os.path.dirname(snapshot.root), home.PASSABLE, exist_ok=True)
-        os.makedirs(snapshot.root, 0o700, exist_ok=True)
-    snapshot_mounts.mount(device, snapshot.root, writable=writable)
-
-
 def _mark(request: SnapshotRequest) -> Mark:
     """Its origin is in it, for LVM forgets that when the origin goes."""
-    match = _VOLUME_NAME.fullmatch(request.place.volume_name)
-    return ground.mark_of(request)._replace(holder=match[2] if match else "")
+    known = volume_group.parse_name(request.place.volume_name)
+    return ground.mark_of(request)._replace(holder=known.volume if known else "")
 
 
 def _find_share(root: int, place: SharePlace) -> None:
     """It may have been moved away meanwhile, or replaced by a link to elsewhere."""
     with reported("find the share", place.directory):
         os.close(ground.open_below(root, ground.below(place)))
-
-
-def _name(root: int) -> str:
-    known = manager.identify(os.fstat(root).st_dev)
-    if known is None:
-        return "no logical volume"
-    return _volume_name(known)
-
-
-def _volume_name(known: VolumeId) -> str:
-    return f"{_PREFIX}:{known.group}:{known.volume}"
 
 
 def _volume_of(name: SnapshotName) -> str:

@@ -1,7 +1,8 @@
 """Volumes that are mounted and hold a home of ours, whether or not a share leads there.
 
 Only file systems on block devices are looked at: who asks one in a network may wait for
-ever. Nothing inside a home is a volume, though a snapshot that is mounted there looks so.
+ever. Nothing inside a home is a volume, though a snapshot that is mounted there looks so,
+nor is one where we mount those that have no other place.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Iterator, List
 
 from fsrvpd.core import btrfs, files
 from fsrvpd.core.live_mounts import LiveMounts
-from fsrvpd.providers import home
+from fsrvpd.providers import home, snapshot_mounts
 
 _BLOCK_DEVICES = "/dev/"
 
@@ -22,7 +23,8 @@ def roots(mounts: LiveMounts) -> List[str]:
     found: List[str] = []
     for mount in (mounts.lookup("/"), *mounts.below("/")):
         point = mount.mount_point
-        if mount.source.startswith(_BLOCK_DEVICES) and f"/{home.NAME}/" not in point:
+        ours = f"/{home.NAME}/" in point or point.startswith(f"{snapshot_mounts.PLACE}/")
+        if mount.source.startswith(_BLOCK_DEVICES) and not ours:
             with suppress(OSError):  # it may be unmounted meanwhile
                 found += _homes(point)
     return found

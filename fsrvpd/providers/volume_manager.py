@@ -36,6 +36,9 @@ class VolumeId(NamedTuple):
     group: str
     volume: str
 
+    def __str__(self) -> str:
+        return f"lvm:{self.group}:{self.volume}"
+
 
 class LogicalVolume(NamedTuple):
     group_name: str
