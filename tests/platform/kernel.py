@@ -69,7 +69,7 @@ def zfs_modules() -> Path:
         wanted = version(kernel())
         install(work, [*BUILD, f"linux-headers-{wanted}"])
         install(work, ["zfs-dkms"])
-        run(["cp", "-a", work / "lib/modules" / wanted / "updates/dkms", target])
+        (work / "lib/modules" / wanted / "updates/dkms").rename(target)
     finally:
         shutil.rmtree(work)
     return target
