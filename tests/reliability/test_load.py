@@ -7,7 +7,11 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from fsrvpd.core.messages import Opnum, format_guid
+import pytest
+
+from fsrvpd.core.messages import Opnum, format_guid, parse_guid
+from fsrvpd.protocol.hresult import HResult
+from tests.interop.raw_agent import SOME_GUID
 from tests.interop.site import TORTURE_SHARE
 from tests.reliability.bed import Bed, assert_in_order
 from tests.reliability.pipe_agent import PipeAgent, connect
@@ -83,3 +87,28 @@ def test_a_byte_at_a_time_hinders_nobody(bed: Bed) -> None:
         slow.drip(Opnum.GetSupportedVersion, b"", lambda: one_set(agent, ("deep",), Counter()))
     assert_in_order(bed)
     bed.daemon.stop()
+
+
+@pytest.mark.parametrize(
+    ("option", "second_address"),
+    [("fsrvpd:max sets per client", "192.0.2.1"), ("fsrvpd:max sets", "192.0.2.2")],
+)
+def test_limits_are_answered_as_such(bed: Bed, option: str, second_address: str) -> None:
+    """And a set that goes makes room for another."""
+    bed.site.samba.set_option(option, "1")
+    bed.daemon.start()
+    with PipeAgent(bed.site, "192.0.2.1") as first, PipeAgent(bed.site, second_address) as second:
+        set_id = first.start()
+        first.add(set_id, "deep")
+        first.expose(set_id)
+        first.advance(Opnum.RecoveryCompleteShadowCopySet, set_id)
+        second.must(Opnum.SetContext, bytes(4))
+        refused = second.result(Opnum.StartShadowCopySet, SOME_GUID)
+        assert refused == HResult.VSS_E_MAXIMUM_NUMBER_OF_SNAPSHOTS_REACHED
+        assert option in bed.daemon.read_log()
+        [kept] = bed.daemon.ask("list-sets")
+        first.delete(set_id, parse_guid(kept["copies"][0]["copy"]), "deep")
+        second.must(Opnum.AbortShadowCopySet, second.start())
+    assert_in_order(bed)
+    bed.daemon.stop()
+    bed.site.samba.set_option(option, None)
