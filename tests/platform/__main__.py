@@ -17,13 +17,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from tests.platform import ceph, guest
 from tests.platform import kernel as kernels
 from tests.platform.guest import Guest
-from tests.platform.report import BEGIN, END, Table, in_words, outcomes, tally
+from tests.platform.report import BEGIN, END, Table, in_words, tally
 from tests.platform.roots import CannotBuild
 
 PROJECT = Path(__file__).parents[2]
@@ -107,15 +108,16 @@ BEDS = [bed for group in GROUPS for bed in group]
 def main() -> int:
     arguments = parse_arguments()
     wanted = [bed for bed in BEDS if _is_meant(bed, arguments.bed or BEDS)]
-    table = Table(wanted)
+    table = Table(BEDS if arguments.reports else wanted)
     status, counts, began = 0, Counter[str](), time.monotonic()
-    with tempfile.TemporaryDirectory() as directory:
+    with kept(arguments.reports) as directory:
         for group, runner in GROUPS.items():
-            beds = [bed for bed in group if bed in wanted]
+            beds, junit = [bed for bed in group if bed in wanted], directory / f"{group[0]}.xml"
             if beds:
-                junit = Path(directory) / f"{beds[0]}.xml"
                 status |= run_group(table, runner, beds, junit)
                 counts += tally(junit) if junit.exists() else Counter()
+        for junit in sorted(directory.glob("*.xml")):
+            table.add(junit)
     print(f"\n{table.markdown()}\n{table.summary()}")
     print(in_words(counts, time.monotonic() - began))
     if arguments.write:
@@ -123,10 +125,27 @@ def main() -> int:
     return 1 if status or table.failed() else 2 if arguments.bed and table.why else 0
 
 
+@contextmanager
+def kept(directory: Optional[Path]) -> Iterator[Path]:
+    """Where the reports of pytest are put: one that is given stays, with those in it."""
+    if directory:
+        directory.mkdir(parents=True, exist_ok=True)
+        yield directory
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        yield Path(temporary)
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.platform")
     parser.add_argument("bed", nargs="*", help=", ".join(BEDS))
-    parser.add_argument("--write", type=Path, metavar="FILE")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into it")
+    parser.add_argument(
+        "--reports",
+        type=Path,
+        metavar="DIRECTORY",
+        help="keep what pytest reports, and show beds that do not run now as they last ran",
+    )
     arguments = parser.parse_args()
     for name in arguments.bed:
         if not any(_is_meant(bed, [name]) for bed in BEDS):
@@ -142,10 +161,9 @@ def run_group(table: Table, runner: Runner, beds: Sequence[str], junit: Path) ->
     """pytest's exit status, 0 when the beds cannot be had."""
     began, status = time.monotonic(), 0
     print(f"== {', '.join(beds)}", flush=True)
+    junit.unlink(missing_ok=True)
     try:
         status = runner(beds, junit)
-        for outcome in outcomes(junit, beds):
-            table.add(outcome)
     except CannotBuild as error:
         table.why.update(dict.fromkeys(beds, str(error)))
         print(error)

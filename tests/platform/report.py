@@ -6,7 +6,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Sequence
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Sequence, Set
 
 PASSED, FAILED, NOT_APPLICABLE, NOT_RUN = "yes", "FAILED", "n/a", "not run"
 _WORST_FIRST = (FAILED, NOT_RUN, PASSED, NOT_APPLICABLE)
@@ -61,10 +61,17 @@ class Table:
         self.why: Dict[str, str] = {}  # bed -> why it could not run
         self._cells: Dict[str, Dict[str, List[str]]] = {}
         self._notes: List[str] = []
+        self._ran: Set[str] = set()
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, junit: Path) -> None:
+        """All that a report of pytest says of these beds."""
+        for outcome in outcomes(junit, self.beds):
+            self._add(outcome)
+
+    def _add(self, outcome: Outcome) -> None:
         row = self._cells.setdefault(outcome.case, {})
         row.setdefault(outcome.bed, []).append(outcome.result)
+        self._ran.add(outcome.bed)
         if outcome.note:  # the failures are above, with all that pytest has to say
             note = f"{outcome.bed}, {outcome.case}: {outcome.note}"
             if note not in self._notes:
@@ -74,7 +81,7 @@ class Table:
         found = self._cells[case].get(bed, [])
         return next(
             (each for each in _WORST_FIRST if each in found),
-            NOT_RUN if bed in self.why else NOT_APPLICABLE,
+            NOT_APPLICABLE if bed in self._ran else NOT_RUN,
         )
 
     def markdown(self) -> str:
