@@ -72,6 +72,12 @@ def divert(agent: OwnAgent, *, dry_run: bool = False) -> list[str]:
     """
     if not agent.in_the_way:
         return []
+    if not os.access(agent.directory or "", os.W_OK):
+        raise ConfigError(
+            f"{agent.helper}: cannot be moved, {agent.directory} cannot be written to. If that is"
+            " so by design, hide it, at each boot before smbd starts:"
+            f" mount --bind /dev/null {agent.helper}"
+        )
     if _is_dpkgs(agent.helper):
         options = ["--package", _PACKAGE, "--divert", agent.target, "--rename"]
         return _run([["dpkg-divert", *options, "--add", agent.helper]], dry_run)

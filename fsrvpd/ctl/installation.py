@@ -14,7 +14,7 @@ from typing import Optional
 from fsrvpd.command_line import open_registry, samba_tools
 from fsrvpd.ctl import registry_shares
 from fsrvpd.ctl.registry_shares import Change
-from fsrvpd.errors import FsrvpdError
+from fsrvpd.errors import ConfigError, FsrvpdError
 from fsrvpd.options import SERVE_PIPE, parametric
 from samba_hooks import dcerpcd
 from samba_hooks.configuration import SambaConfiguration
@@ -23,10 +23,26 @@ from samba_hooks.samba_tools import SambaTools
 NOTHING = "nothing to do"
 AGENT = "Samba's own agent"
 SHARES = "registry shares"
+EXIT_FAILED = 1
 
 
 def setup(arguments: argparse.Namespace) -> int:
-    agent = dcerpcd.own_agent()
+    """Status 1 when the agent could not be moved; smb.conf is seen to all the same."""
+    try:
+        _put_aside(dcerpcd.own_agent(), arguments)
+        status = 0
+    except ConfigError as error:
+        if arguments.agent_only:
+            raise
+        print(f"{AGENT}: {error}", file=sys.stderr)
+        status = EXIT_FAILED
+    if not arguments.agent_only:
+        change = registry_shares.addition(_configuration(arguments))
+        _change(arguments, change, f"on already, {NOTHING}")
+    return status
+
+
+def _put_aside(agent: dcerpcd.OwnAgent, arguments: argparse.Namespace) -> None:
     if agent.directory is None:
         print(f"{AGENT}: this Samba has none that could take the pipe")
     elif not _serves_pipe(arguments):
@@ -36,11 +52,6 @@ def setup(arguments: argparse.Namespace) -> int:
     else:
         _tell(AGENT, dcerpcd.divert(agent, dry_run=arguments.dry_run), arguments)
         print("a samba-dcerpcd that runs keeps it until it ends: restart smbd")
-    if arguments.agent_only:
-        return 0
-    change = registry_shares.addition(_configuration(arguments))
-    _change(arguments, change, f"on already, {NOTHING}")
-    return 0
 
 
 def remove(arguments: argparse.Namespace) -> int:
@@ -102,4 +113,8 @@ def _agreed(change: Change) -> bool:
     """Asked at a terminal only: silence is no consent."""
     if not sys.stdin.isatty():
         return False
-    return input(f"{SHARES}: {change.words}? [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        return input(f"{SHARES}: {change.words}? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        print()
+        return False

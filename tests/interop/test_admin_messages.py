@@ -186,3 +186,36 @@ def test_wrong_usage_has_a_status_of_its_own(site: Site) -> None:
         done = site.daemon.ctl(*words, check=False)
         assert done.returncode == 2, words
         assert "usage: fsrvpctl" in done.stderr
+
+
+def keys(answer: object) -> set[str]:
+    """The names of all fields; of what is counted by name only the name of the whole."""
+    if isinstance(answer, list):
+        return {key for one in answer for key in keys(one)}
+    if not isinstance(answer, dict):
+        return set()
+    inner = (value for key, value in answer.items() if key not in ("calls", "failures", "refusals"))
+    return {*answer, *(key for value in inner for key in keys(value))}
+
+
+def test_every_field_of_an_answer_is_described(site: Site) -> None:
+    page = (Path(__file__).parents[2] / "docs/json.md").read_text()
+    sections = {part.partition("\n")[0]: part for part in page.split("\n## ")}
+    [copy] = fss.create_expose(site.samba, TORTURE_SHARE)
+    asked = (
+        ("status",),
+        ("ping",),
+        ("debuglevel",),
+        ("list-sets",),
+        ("show-set", copy.set_id),
+        ("list-snapshots",),
+        ("delete-set", copy.set_id, "--dry-run"),
+        ("check-path", TORTURE_SHARE),
+        ("reload-config",),
+    )
+    for message, *parameters in asked:
+        [section] = [text for title, text in sections.items() if message in title.split(", ")]
+        answer = site.daemon.ask(message, *parameters)
+        for key in keys(answer):
+            assert f"`{key}`" in section or f'"{key}":' in section, f"{message}: {key}"
+    site.daemon.ask("delete-set", copy.set_id)

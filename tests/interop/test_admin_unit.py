@@ -7,25 +7,15 @@ from pathlib import Path
 
 from tests.interop.site import TORTURE_SHARE, open_site
 from tests.lab import fss
+from tests.lab.unit import UNIT, confined, directive
 
-UNIT = Path(__file__).parents[2] / "packaging/systemd/fsrvpd.service"
 EXPOSURE = 6.0  # of systemd-analyze's ten; what is left out is justified in the unit
 
 
-def directive(name: str) -> list[str]:
-    """All words of a directive of the unit."""
-    lines = UNIT.read_text().splitlines()
-    return [
-        w for line in lines if line.startswith(f"{name}=") for w in line[len(name) + 1 :].split()
-    ]
-
-
 def test_the_capabilities_of_the_unit_are_enough() -> None:
-    kept = ",".join(f"+{name[4:].lower()}" for name in directive("CapabilityBoundingSet"))
-    bound = ["setpriv", "--no-new-privs", "--inh-caps=-all", f"--bounding-set=-all,{kept}"]
     with open_site() as site:
         site.daemon.stop()
-        site.daemon.start(before=bound)
+        site.daemon.start(before=confined())
         status = site.lab.seen(Path("/proc")) / str(site.daemon.ask("ping")["pid"]) / "status"
         assert "CapBnd:\t00000000" in status.read_text()
         for share in (TORTURE_SHARE, "vault"):

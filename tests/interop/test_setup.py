@@ -59,6 +59,25 @@ def test_setup_and_remove(contested: Site) -> None:
     assert "nothing to do" in fsrvpctl(site, "remove")
 
 
+def test_where_the_system_cannot_be_changed_setup_says_how_else(contested: Site) -> None:
+    """And sees to the rest; what it tells to type is enough."""
+    site = contested
+    site.lab.run(["mount", "-o", "remount,bind,ro", "/usr/libexec"])
+    argv = [FSRVPCTL, "-s", site.samba.conf, "setup"]
+    done = site.lab.run(argv, check=False)
+    assert done.returncode == 1
+    assert "registry shares: on already" in done.stdout
+    hide = done.stderr.rpartition("starts: ")[2].split()
+    assert hide == ["mount", "--bind", "/dev/null", "/usr/libexec/samba/rpcd_fsrvp"]
+    site.lab.run(hide)
+    assert "out of the way already" in fsrvpctl(site, "setup")
+    before = times_retaken(site)
+    site.samba.stop()
+    site.samba.start()
+    site.samba.rpcclient("srvinfo")  # samba-dcerpcd binds all it still finds
+    assert times_retaken(site) == before
+
+
 def test_setup_asks_for_registry_shares(contested: Site) -> None:
     argv = [FSRVPCTL, "-s", contested.samba.conf, "--option=registry shares=no", "setup"]
     done = contested.lab.run(argv, check=False)
@@ -88,6 +107,10 @@ def test_setup_turns_registry_shares_on_with_consent_and_remove_off_again(
     assert conf.read_text() == lines
 
     command = f"{FSRVPCTL} -s {conf} setup"
+    silent = site.lab.run(["script", "-qec", command, "/dev/null"], input="\x04", check=False)
+    assert silent.returncode == 1
+    assert "Traceback" not in silent.stdout
+    assert conf.read_text() == lines
     said = site.lab.run(["script", "-qec", command, "/dev/null"], input="y\n").stdout
     assert "[y/N]" in said
     assert "on already" in fsrvpctl(site, "setup")
