@@ -46,7 +46,7 @@ mount -t devtmpfs dev dev
 mkdir -p dev/pts dev/shm host kernel lib/modules
 mount -t tmpfs run run
 mount -t tmpfs shm dev/shm
-mount -t tmpfs tmp tmp
+mount -t tmpfs -o size=100% tmp tmp
 mkdir -p "./$PROJECT"
 mount -t 9p -o $options host host
 mount -t 9p -o ro,cache=loose,$options kernel kernel
