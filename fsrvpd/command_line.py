@@ -37,6 +37,11 @@ def add_samba_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def not_root() -> str:
+    """What is to be said after an error: most of Samba's data is open to root alone."""
+    return "" if os.geteuid() == 0 else " (you are not root: try it with sudo)"
+
+
 def state_folder(state_directory: str) -> str:
     """Where our own state lies, given Samba's."""
     return os.path.join(state_directory, STATE_FOLDER)

@@ -14,7 +14,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Optional, Sequence
 
-from fsrvpd.command_line import add_samba_arguments
+from fsrvpd.command_line import add_samba_arguments, not_root
 from fsrvpd.ctl.check_config import check_config
 from fsrvpd.ctl.client import NotRunning
 from fsrvpd.ctl.doctor import examine
@@ -46,7 +46,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         _complain(error)
         return EXIT_USAGE
     except FsrvpdError as error:
-        _complain(error)
+        _complain(error, not_root())
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -56,8 +56,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return status
 
 
-def _complain(error: FsrvpdError) -> None:
-    print(visible(f"fsrvpctl: {error}"), file=sys.stderr)
+def _complain(error: FsrvpdError, more: str = "") -> None:
+    print(visible(f"fsrvpctl: {error}{more}"), file=sys.stderr)
 
 
 def parser() -> argparse.ArgumentParser:

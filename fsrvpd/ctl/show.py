@@ -111,8 +111,12 @@ def shutdown(answer: Any) -> str:
 def event(answer: Any) -> str:
     """One event on one line, as the log has it."""
     when = time.strftime("%H:%M:%S", time.localtime(answer["time"]))
-    fields = [f"{name}={value}" for name, value in answer["fields"].items()]
+    fields = [f"{name}={_plain(value)}" for name, value in answer["fields"].items()]
     return " ".join([when, str(answer["id"]), answer["event"], *fields, answer["text"]]).rstrip()
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
 
 
 def self_test(answer: Any) -> str:

@@ -11,7 +11,7 @@ import sys
 from typing import Optional, Sequence
 
 from fsrvpd import __version__, core
-from fsrvpd.command_line import add_samba_arguments
+from fsrvpd.command_line import add_samba_arguments, not_root
 from fsrvpd.configuration import Configuration, read_configuration
 from fsrvpd.daemon import logs
 from fsrvpd.daemon.administration import LogLevel, tell_complaints
@@ -35,7 +35,7 @@ def main(argv: Optional[Sequence[str]] = None, parts: Optional[Parts] = None) ->
     try:
         run(arguments, parts or Parts())
     except FsrvpdError as error:
-        print(f"fsrvpd: {error}", file=sys.stderr)
+        print(f"fsrvpd: {error}{not_root()}", file=sys.stderr)
         return 1
     end_threads()
     return 0

@@ -181,6 +181,14 @@ def test_debug_level_10_traces_what_was_asked_and_answered(site: Site) -> None:
     assert site.samba.root.password not in log
 
 
+def test_who_is_not_root_is_told_so(site: Site) -> None:
+    nobody = ["setpriv", "--reuid=65534", "--clear-groups"]
+    argv = [*nobody, *site.daemon.fsrvpctl, "share-config", TORTURE_SHARE]
+    done = site.lab.run(argv, check=False)
+    assert done.returncode == 1
+    assert done.stderr.endswith("(you are not root: try it with sudo)\n")
+
+
 def test_wrong_usage_has_a_status_of_its_own(site: Site) -> None:
     for words in (["show-set"], ["ping", "now"], ["status", "--dry-run"], ["no-such-message"]):
         done = site.daemon.ctl(*words, check=False)
