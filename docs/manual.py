@@ -56,7 +56,7 @@ Keys: `set` and `copy` (ids in registry form), `opnum`, `method`, `result` (the 
 `uid`, `level`.
 
 ```
-journalctl -u fsrvpd FSRVPD_EVENT=call-refused
+journalctl -u fsrvpd FSRVPD_EVENT=set-removed
 journalctl -u fsrvpd FSRVPD_SET='{{0E5C6C3B-…}}' -o json
 ```
 """

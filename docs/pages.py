@@ -45,7 +45,7 @@ def fsrvpd_page() -> Page:
     page.section("LOGS")
     page.paragraph(
         "In the journal where there is one, with each value of an event as a field (`journalctl"
-        " -u fsrvpd FSRVPD_EVENT=call-refused`); else in `log.fsrvpd` beside Samba's `log"
+        " -u fsrvpd FSRVPD_EVENT=set-removed`); else in `log.fsrvpd` beside Samba's `log"
         " file`. Debug levels as Samba's: 0 errors and what becomes of sets, 1 refused calls, 3"
         " every call, 10 every request and response decoded. Keys and passwords are never logged."
         " The events and their ids are listed in docs/events.md."
