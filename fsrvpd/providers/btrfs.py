@@ -110,7 +110,11 @@ class Btrfs:
                 our.drop_mark(name.label)
 
     def find(self, volume_roots: Iterable[str]) -> List[Found]:
-        return [found for root in volume_roots for found in _found_on(root)]
+        return [
+            found
+            for root in volume_roots
+            for found in ground.found_on(root, self.name, _name, _snapshot)
+        ]
 
     def previous_versions(self, place: SharePlace) -> PreviousVersions:
         return PreviousVersions(_home_path(place.volume_root), place.volume_root)
@@ -214,17 +218,3 @@ def _snapshot(root: str, volume_name: str, name: SnapshotName, own: Mark) -> Sna
     directory = os.path.join(_home_path(root), str(name))
     share = os.path.join(directory, own.path) if own.path else directory
     return Snapshot(Btrfs.name, volume_name, directory, share, own.created)
-
-
-def _found_on(path: str) -> Iterator[Found]:
-    marked = ground.marked(path, Btrfs.name)
-    if not marked:
-        return
-    with ground.directory(path) as root, reported("identify the volume", path):
-        volume_name = _name(root)
-    for found in marked:
-        own = found.mark
-        name = SnapshotName(own.shadow_copy_id, found.label)
-        snapshot = _snapshot(path, volume_name, name, own)
-        ids = own.shadow_copy_set_id, own.shadow_copy_id
-        yield Found(snapshot, *ids, own.share, own.server, own.keep, own.state)

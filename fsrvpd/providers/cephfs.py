@@ -122,7 +122,11 @@ class CephFs:
             our.drop_mark(name.label)
 
     def find(self, volume_roots: Iterable[str]) -> List[Found]:
-        return [found for root in volume_roots for found in self._found_on(root)]
+        return [
+            found
+            for root in volume_roots
+            for found in ground.found_on(root, self.name, _name, self._snapshot)
+        ]
 
     def previous_versions(self, place: SharePlace) -> PreviousVersions:
         holder = self._holder(place.directory)
@@ -181,19 +185,6 @@ class CephFs:
             os.path.join(directory, os.path.relpath(own.path or ".", own.holder or "."))
         )
         return Snapshot(self.name, volume_name, directory, share, own.created)
-
-    def _found_on(self, path: str) -> Iterator[Found]:
-        marked = ground.marked(path, self.name)
-        if not marked:
-            return
-        with ground.directory(path) as root, reported("identify the volume", path):
-            volume_name = _name(root)
-        for found in marked:
-            own = found.mark
-            name = SnapshotName(own.shadow_copy_id, found.label)
-            snapshot = self._snapshot(path, volume_name, name, own)
-            ids = own.shadow_copy_set_id, own.shadow_copy_id
-            yield Found(snapshot, *ids, own.share, own.server, own.keep, own.state)
 
 
 def _may_take(snapdir: str) -> bool:

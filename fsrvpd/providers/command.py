@@ -241,9 +241,7 @@ class Command:
         return Record(self._records, key, name)
 
     def _found(self, volume_name: str, label: str, own: Mark) -> Found:
-        snapshot = self._snapshot(volume_name, label, own)
-        ids = own.shadow_copy_set_id, own.shadow_copy_id
-        return Found(snapshot, *ids, own.share, own.server, own.keep, own.state)
+        return ground.found(self._snapshot(volume_name, label, own), own)
 
     def _snapshot(self, volume_name: str, label: str, own: Mark) -> Snapshot:
         name = SnapshotName(own.shadow_copy_id, label)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Callable, Iterator, List, Optional
 
 from fsrvpd.errors import NotOurs, StorageError
-from fsrvpd.protocol.ports import SharePlace, Snapshot, SnapshotRequest
+from fsrvpd.protocol.ports import Found, SharePlace, Snapshot, SnapshotRequest
 from fsrvpd.providers import home
 from fsrvpd.providers.failures import reported
 from fsrvpd.providers.home import NAME, Home, Marked
@@ -137,6 +137,30 @@ def _marked(our: Optional[Home], provider: str) -> List[Marked]:
         return []
     with our:
         return [found for found in our.marked() if found.mark.provider == provider]
+
+
+def found(snapshot: Snapshot, mark: Mark) -> Found:
+    ids = mark.shadow_copy_set_id, mark.shadow_copy_id
+    return Found(snapshot, *ids, mark.share, mark.server, mark.keep, mark.state)
+
+
+def found_on(
+    path: str,
+    provider: str,
+    name_of: Callable[[int], str],
+    snapshot_of: Callable[[str, str, SnapshotName, Mark], Snapshot],
+) -> Iterator[Found]:
+    """The snapshots of which a provider's marks tell, on the volume at `path`; which volume
+    that is `name_of` its open root, and where they are `snapshot_of` that path, the volume's
+    name, their own and their mark."""
+    listed = marked(path, provider)
+    if not listed:
+        return
+    with directory(path) as root, reported("identify the volume", path):
+        volume_name = name_of(root)
+    for label, mark in listed:
+        name = SnapshotName(mark.shadow_copy_id, label)
+        yield found(snapshot_of(path, volume_name, name, mark), mark)
 
 
 def parsed(snapshot: Snapshot) -> SnapshotName:

@@ -220,11 +220,7 @@ class Lvm:
             return
         volume_name = str(known)
         for own in group_of(volume_name, root).snapshots(self.name):
-            snapshot = self._snapshot(volume_name, own.label, own.mark)
-            ids = own.mark.shadow_copy_set_id, own.mark.shadow_copy_id
-            yield Found(
-                snapshot, *ids, own.mark.share, own.mark.server, own.mark.keep, own.mark.state
-            )
+            yield ground.found(self._snapshot(volume_name, own.label, own.mark), own.mark)
 
     def _volume(self, path: str, known: VolumeId) -> LogicalVolume:
         return group_of(str(known), path).origin()

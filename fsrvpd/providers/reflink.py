@@ -138,7 +138,11 @@ class Reflink:
                 our.drop_mark(name.label)
 
     def find(self, volume_roots: Iterable[str]) -> List[Found]:
-        return [found for root in volume_roots for found in _found_on(root)]
+        return [
+            found
+            for root in volume_roots
+            for found in ground.found_on(root, self.name, _name, _snapshot)
+        ]
 
     def previous_versions(self, place: SharePlace) -> PreviousVersions:
         snapdir = os.path.join(place.volume_root, home.NAME, _key(place))
@@ -257,17 +261,3 @@ def _key_in(snapshot: Snapshot) -> str:
 def _snapshot(root: str, volume_name: str, name: SnapshotName, own: Mark) -> Snapshot:
     copy = os.path.join(root, home.NAME, _hash(own.path), str(name))
     return Snapshot(Reflink.name, volume_name, copy, copy, own.created)
-
-
-def _found_on(path: str) -> Iterator[Found]:
-    marked = ground.marked(path, Reflink.name)
-    if not marked:
-        return
-    with ground.directory(path) as root, reported("identify the volume", path):
-        volume_name = _name(root)
-    for found in marked:
-        own = found.mark
-        name = SnapshotName(own.shadow_copy_id, found.label)
-        snapshot = _snapshot(path, volume_name, name, own)
-        ids = own.shadow_copy_set_id, own.shadow_copy_id
-        yield Found(snapshot, *ids, own.share, own.server, own.keep, own.state)

@@ -200,9 +200,7 @@ class Zfs:
         with ground.directory(root) as fd, reported("identify the volume", root):
             volume_name = _name(fd)
         for name, own in datasets.marked(mount.source):
-            snapshot = _snapshot(root, volume_name, name, own)
-            ids = own.shadow_copy_set_id, own.shadow_copy_id
-            yield Found(snapshot, *ids, own.share, own.server, own.keep, own.state)
+            yield ground.found(_snapshot(root, volume_name, name, own), own)
 
 
 def _write_back(root: int, path: str) -> None:
