@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from logging.handlers import WatchedFileHandler
 from typing import Optional
 
 from fsrvpd.daemon.journal import SOCKET, JournalHandler
@@ -60,7 +61,7 @@ def _handler(path: Optional[str]) -> logging.Handler:
     if path is None:
         journal = os.environ.get("JOURNAL_STREAM", "") == _identity(sys.stderr.fileno())
         return JournalHandler() if journal else logging.StreamHandler(sys.stderr)
-    return JournalHandler() if os.path.exists(SOCKET) else logging.FileHandler(path)
+    return JournalHandler() if os.path.exists(SOCKET) else WatchedFileHandler(path)
 
 
 def _identity(file: int) -> str:

@@ -65,10 +65,11 @@ def raw(output: Path) -> bytes:
 
 
 def test_without_a_journal_sambas_log_directory_gets_it(site: Site) -> None:
-    in_background(site)
-    end(site)
     log = site.samba.log.parent / "log.fsrvpd"
-    assert "event=started" in log.read_text()
+    in_background(site)
+    rotated = log.rename(log.with_suffix(".1"))
+    end(site)
+    assert "event=started" in rotated.read_text()
     assert "event=ended" in log.read_text()
 
 

@@ -20,6 +20,7 @@ MACROS = ["--nodeps", "--load", str(Path(__file__).with_name("fedora.macros"))]
 MODULES = "/usr/lib/python3/dist-packages"
 MOVED = "usr/libexec/samba/replaced-by-fsrvpd.rpcd_fsrvp"
 BESIDE_THE_MODULES = {
+    "/etc/logrotate.d/fsrvpd": 0o644,
     "/usr/bin/fsrvp-snap": 0o755,
     "/usr/bin/fsrvpctl": 0o755,
     "/usr/bin/fsrvpd": 0o755,

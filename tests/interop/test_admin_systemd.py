@@ -150,6 +150,14 @@ def test_a_killed_daemon_comes_back_with_its_sets(installed: Booted) -> None:
     assert {str(s["set"]).strip("{}").lower() for s in sets(installed)} >= {created.set_id}
 
 
+def test_an_upgrade_restarts_it_with_its_sets(installed: Booted) -> None:
+    before, pid = sets(installed), installed.show(UNIT, "MainPID")
+    installed.run("sh", "-c", "dpkg -i /packages/fsrvpd_*.deb")
+    assert installed.active(UNIT)
+    assert installed.show(UNIT, "MainPID") != pid
+    assert sets(installed) == before != []
+
+
 def test_it_starts_after_smbd_and_stops_before(installed: Booted) -> None:
     installed.run("systemctl", "stop", "smbd", UNIT)
     installed.run("systemctl", "start", UNIT)
