@@ -15,7 +15,7 @@ from benchmarks import codec, latency, lookups, machine, picture, request_path, 
 from benchmarks.beds import beds
 from benchmarks.sequences import Level
 
-Choices = list[tuple[str, Callable[[list[float]], float]]]
+CHOICES: list[tuple[str, Callable[[list[float]], float]]] = [("best", min), ("median", median)]
 PICTURE = Path(__file__).parent.parent / "docs" / "create-time.svg"
 COLUMNS = ("fsrvpd p50", "Samba p50", "ratio", "fsrvpd best", "Samba best", "ratio")
 STEPS = (
@@ -61,17 +61,16 @@ def show_request() -> None:
 
 def show_latency() -> None:
     head("call through smbd", "", "fsrvpd", "Samba", "ratio", "floor")
-    with beds("ours", "samba", "floor") as opened:
-        both: Choices = [("best", min), ("median", median)]
-        _show_calls("p50, unsigned", latency.unsigned(opened), both)
+    with latency.one_processor(), beds("ours", "samba", "floor") as opened:
+        _show_calls("p50, unsigned", latency.unsigned(opened))
         secured = {name: bed for name, bed in opened.items() if name != "floor"}
         for binding in ("sign", "seal"):
-            _show_calls(f"mean, [{binding}]", latency.secured(secured, binding), [("best", min)])
+            _show_calls(f"p50, [{binding}]", latency.secured(secured, binding))
 
 
-def _show_calls(what: str, found: latency.Medians, choices: Choices) -> None:
+def _show_calls(what: str, found: latency.Medians) -> None:
     for method, by_bed in found.items():
-        for name, choose in choices:
+        for name, choose in CHOICES:
             ours, samba = choose(by_bed["ours"]), choose(by_bed["samba"])
             floor = f"{choose(by_bed['floor']) * 1e6:.0f} us" if "floor" in by_bed else ""
             cells = f"{ours * 1e6:.0f} us", f"{samba * 1e6:.0f} us", f"{ours / samba:.2f}", floor

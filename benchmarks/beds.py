@@ -8,10 +8,12 @@ floor    a bare loop that answers fixed bytes: the least that a daemon in Python
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Iterator, Mapping, Optional, Sequence
+from typing import Callable, Iterator, Mapping, Optional, Sequence
 
 from tests.lab import FsrvpdProcess, Lab, LabProcess, Samba, Share
 from tests.lab.namespaces import wait_until
@@ -60,8 +62,37 @@ class Bed:
             self.floor = self.lab.popen([sys.executable, FLOOR, self.samba.pipe])
             wait_until("the floor listens", lambda: self.lab.seen(self.samba.pipe).exists())
 
-    def calls(self, number: int) -> Times:
-        return self._client("calls", self.shares[0], number, 0)
+    def caller(self) -> Callable[[int], Times]:
+        """A client that stays: so many calls of each method, whenever it is asked."""
+        arguments = [self.samba.address, self.samba.root.login, self.shares[0]]
+        client = self.lab.converse([PYTHON, CLIENT, "calls", *arguments])
+
+        def burst(number: int) -> Times:
+            times: Times = json.loads(_said(client, str(number)))
+            return times
+
+        return burst
+
+    def secured_caller(self, binding: str) -> Callable[[int], Times]:
+        """The same with rpcclient, `sign` or `seal`; the agent's refusals are failures."""
+        login = ["-U", self.samba.root.login, f"ncacn_np:{self.samba.address}[{binding}]"]
+        client = self.lab.converse(["rpcclient", "-s", self.samba.conf, *login])
+        lines = {
+            "GetSupportedVersion": "fss_get_sup_version",
+            "IsPathSupported": f"fss_is_path_sup {self.shares[0]}",
+        }
+
+        def call(line: str) -> float:
+            began = time.perf_counter()
+            answer = _said(client, line)
+            if " supports " not in answer:
+                raise ValueError(f"{line}: {answer}")
+            return time.perf_counter() - began
+
+        def burst(number: int) -> Times:
+            return {method: [call(line) for _ in range(number)] for method, line in lines.items()}
+
+        return burst
 
     def cycles(self, number: int) -> Times:
         return self._client("cycles", ",".join(self.shares), number, PAUSE)
@@ -78,6 +109,15 @@ class Bed:
             print(f"({self.name}: {done.stderr.strip().splitlines()[-1]})", flush=True)
         times: Times = json.loads(done.stdout)
         return times
+
+
+def _said(client: subprocess.Popen[str], line: str) -> str:
+    """The line with which a client answers."""
+    assert client.stdin is not None
+    assert client.stdout is not None
+    client.stdin.write(f"{line}\n")
+    client.stdin.flush()
+    return client.stdout.readline()
 
 
 @contextmanager

@@ -2,14 +2,15 @@
 
 Run by the system's Python, which has the package `samba`, inside a lab:
 
-    client.py calls  ADDRESS LOGIN SHARE   NUMBER 0      single calls
+    client.py calls  ADDRESS LOGIN SHARE                 single calls
     client.py cycles ADDRESS LOGIN SHARE,… NUMBER PAUSE  sets made and deleted
     client.py grow   ADDRESS LOGIN SHARE,… NUMBER PAUSE  sets made and kept
 
-Prints one JSON object of times in seconds, by method and for whole sequences. `PAUSE` in
-seconds stands between two sequences: Samba's btrfs module takes but one snapshot of a
-share a second. Not signed: without a description of the interface, which Samba's Python
-has not, its security layer crashes.
+`calls` reads from standard input how many, again and again, so that one client stays for
+many bursts. Prints JSON objects, one a line, of times in seconds, by method and for whole
+sequences. `PAUSE` in seconds stands between two sequences: Samba's btrfs module takes but
+one snapshot of a share a second. Not signed: without a description of the interface, which
+Samba's Python has not, its security layer crashes.
 """
 
 import json
@@ -89,12 +90,15 @@ class Agent:
         self.call("DeleteShareMapping", 11, stub)
 
 
-def calls(agent, share, number):
+def calls(agent, share):
     unc = agent.unc(share)
-    for _ in range(number):
-        agent.call("GetSupportedVersion", 0)
-    for _ in range(number):
-        agent.call("IsPathSupported", 8, unc)
+    for line in sys.stdin:
+        agent.times = {}
+        for _ in range(int(line)):
+            agent.call("GetSupportedVersion", 0)
+        for _ in range(int(line)):
+            agent.call("IsPathSupported", 8, unc)
+        print(json.dumps(agent.times), flush=True)
 
 
 def sequences(agent, shares, number, pause):
@@ -129,14 +133,15 @@ def delete(agent, stub):
 
 
 def main():
-    verb, address, login, shares, number, pause = sys.argv[1:]
+    verb, address, login, shares, *how = sys.argv[1:]
     agent = Agent(address, login)
     if verb == "calls":
-        calls(agent, shares, int(number))
-    else:
-        for stub in sequences(agent, shares.split(","), int(number), float(pause)):
-            if verb == "cycles":
-                delete(agent, stub)
+        calls(agent, shares)
+        return
+    number, pause = how
+    for stub in sequences(agent, shares.split(","), int(number), float(pause)):
+        if verb == "cycles":
+            delete(agent, stub)
     print(json.dumps(agent.times))
 
 

@@ -1,58 +1,60 @@
-"""One call through smbd: fsrvpd, Samba's own agent, and the floor, one after the other.
+"""One call through smbd: fsrvpd, Samba's own agent, and the floor, in turn.
 
-The machine's noise hits all of them, and can only lengthen: of many short bursts each
-one's best counts. Signed and sealed calls are made with rpcclient, since Samba's Python
-module can make only unsigned ones on this pipe; what is measured there is a mean, the
-share of rpcclient included.
+A call is a chain: client, smbd, agent, smbd, client, and only one of them has anything to do
+at a time. So that it is measured and not how long processors take to wake each other up, all
+of them run on one processor, which then never sleeps. What else the machine does can only
+lengthen a call: in many short rounds, in which each agent has its burst after the other, the
+median of a burst counts, and of all rounds the best and the median.
+
+Unsigned calls are made by Samba's Python module, signed and sealed ones by rpcclient,
+because that module cannot; each stays for all rounds, on one connection. rpcclient's own
+share, some 30 us, is in its times.
 """
 
 from __future__ import annotations
 
-import time
+import os
+from contextlib import contextmanager
 from statistics import median
-from typing import Mapping
+from typing import Callable, Iterator, Mapping, Sequence
 
 from benchmarks.beds import Bed
 
-BURSTS = 25
-CALLS = 300  # of each method in a burst
-RPC_BURSTS = 6
-RPC_CALLS = 1000
-COMMANDS = {
-    "GetSupportedVersion": "fss_get_sup_version",
-    "IsPathSupported": "fss_is_path_sup {share}",
-}
+ROUNDS = 40
+CALLS = 100  # of each method in a burst
+METHODS = ("GetSupportedVersion", "IsPathSupported")
+
+Burst = Callable[[int], Mapping[str, Sequence[float]]]  # times in s by method, of so many calls
 Medians = dict[str, dict[str, list[float]]]  # s, by method and bed
 
 
+@contextmanager
+def one_processor() -> Iterator[None]:
+    """What is started meanwhile stays on it."""
+    all_of_them = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(all_of_them)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, all_of_them)
+
+
 def unsigned(beds: Mapping[str, Bed]) -> Medians:
-    """The median of each burst."""
-    found: Medians = {}
-    for _ in range(BURSTS):
-        for bed in beds.values():
-            for method, times in bed.calls(CALLS).items():
-                found.setdefault(method, {}).setdefault(bed.name, []).append(median(times))
-    return found
+    return _rounds({name: bed.caller() for name, bed in beds.items()})
 
 
 def secured(beds: Mapping[str, Bed], binding: str) -> Medians:
-    """One mean: the best run of many calls, less the best of one call."""
-    found: Medians = {}
-    for method, command in COMMANDS.items():
-        few: dict[str, list[float]] = {}
-        many: dict[str, list[float]] = {}
-        for _ in range(RPC_BURSTS):
-            for bed in beds.values():
-                line = command.format(share=bed.shares[0])
-                few.setdefault(bed.name, []).append(_run(bed, binding, [line]))
-                many.setdefault(bed.name, []).append(_run(bed, binding, [line] * RPC_CALLS))
-        found[method] = {
-            name: [(min(many[name]) - min(few[name])) / (RPC_CALLS - 1)] for name in beds
-        }
+    return _rounds({name: bed.secured_caller(binding) for name, bed in beds.items()})
+
+
+def _rounds(bursts: Mapping[str, Burst]) -> Medians:
+    """The median of each burst."""
+    found: Medians = {method: {name: [] for name in bursts} for method in METHODS}
+    for burst in bursts.values():
+        burst(CALLS)  # whatever is done once
+    for _ in range(ROUNDS):
+        for name, burst in bursts.items():
+            times = burst(CALLS)
+            for method in METHODS:
+                found[method][name].append(median(times[method]))
     return found
-
-
-def _run(bed: Bed, binding: str, commands: list[str]) -> float:
-    began = time.perf_counter()
-    bed.samba.rpcclient(";".join(commands), binding=binding)
-    return time.perf_counter() - began

@@ -132,7 +132,7 @@ class Lab:
     def __init__(self, tree: Optional[Path] = None) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix=prefix(os.getpid())))
         self.directory.chmod(0o755)  # unprivileged SMB users walk through it to the volumes
-        self._entrances: list[subprocess.Popen[bytes]] = []
+        self._entrances: list[Union[subprocess.Popen[bytes], subprocess.Popen[str]]] = []
         holder: list[Argument] = [sys.executable, HOLDER, self.directory]
         holder += [] if tree is None else [tree]
         self._shell = subprocess.Popen(
@@ -212,6 +212,22 @@ class Lab:
             )
         self._entrances.append(entrance)
         return LabProcess(entrance, command)
+
+    def converse(self, argv: Sequence[Argument]) -> subprocess.Popen[str]:
+        """Start a command in the lab that is talked to, line by line. It ends with the lab,
+        or by itself when its standard input is closed."""
+        entrance = subprocess.Popen(
+            [*self._entrance(), *map(str, argv)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            bufsize=1,
+            env=ENVIRONMENT,
+            start_new_session=True,
+        )
+        self._entrances.append(entrance)
+        return entrance
 
     def volume(
         self, kind: str, name: str, size: int = 512 << 20, options: Sequence[str] = ()
