@@ -157,10 +157,12 @@ class PipeConnection:
         self._send(npa.reply(request.level))
 
     def _take_messages(self, data: bytes) -> None:
+        association = self._association
         for message in self._framing.feed(data):
-            for call in self._association.receive(message):
+            for call in association.receive(message):
                 self._take_call(call)
-        self._go_on()
+        if association.stirred:
+            self._go_on()
 
     def _go_on(self) -> None:
         """Send what the association has to say, and ask what it has to ask."""
@@ -183,18 +185,18 @@ class PipeConnection:
         self._go_on()
 
     def _take_call(self, call: RpcCall) -> None:
-        pending = Pending(self, call, OPNUMS[call.opnum], time.monotonic())
-        why = self._refusal or self._host.requirement.refusal(self.caller, call.security)
+        opnum, began, host = OPNUMS[call.opnum], time.monotonic(), self._host
+        why = self._refusal or host.requirement.refusal(self.caller, call.security)
         if why is not None:
-            self._host.refuse(pending, HResult.E_ACCESSDENIED, why)
+            host.refuse(Pending(self, call, opnum, began), HResult.E_ACCESSDENIED, why)
             return
         try:
-            request = decode_request(call.opnum, call.stub, call.syntax, call.big_endian)
+            request = decode_request(opnum, call.stub, call.syntax, call.big_endian)
         except Malformed as error:
-            log.log(NOTICE, "%s of %s: %s", pending.opnum.name, self.caller.address, error)
+            log.log(NOTICE, "%s of %s: %s", opnum.name, self.caller.address, error)
             self._association.fault(call, Fault.BAD_STUB_DATA)
             return
-        self._host.take(Pending(self, call, pending.opnum, pending.began, request), request)
+        host.take(Pending(self, call, opnum, began, request), request)
 
     def _send_outgoing(self) -> None:
         association = self._association

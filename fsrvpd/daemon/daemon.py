@@ -103,6 +103,9 @@ class Daemon:
         self.housekeeping.compare(Wish(), lambda _: None)
         self.metrics = Metrics(self.loop, self.service, self.server)
         self.metrics.configure(settings)
+        self._deadlines = [
+            part.deadline for part in (self.service, self.server, self.lookups, self.metrics)
+        ]
         self.administration = Administration(self.loop, registry, samba, level, self.apply)
         bus = MessageBus(samba.private_dir, samba.lock_directory)
         self.bus = BusService(self.loop, bus, self.administration)
@@ -150,7 +153,7 @@ class Daemon:
 
     def run(self) -> None:
         """Serve until the loop is stopped."""
-        self.loop.run(self._deadline, self._after_each_turn)
+        self.loop.run(self._after_each_turn)
 
     def close(self) -> None:
         """Hang up, let running jobs end and be written down, and go."""
@@ -181,19 +184,27 @@ class Daemon:
         self.loop.close()
         self.pid_file.remove()
 
-    def _deadline(self) -> float:
-        parts = (self.service, self.server, self.lookups, self.housekeeping, self.metrics)
-        dues = (part.deadline() for part in parts)
-        return min(due for due in dues if due is not None)
-
-    def _after_each_turn(self) -> None:
+    def _after_each_turn(self) -> float:
         """Answers first: whoever waits for one need not wait for the upkeep too."""
         self.service.flush()
+        due = self._deadline()
+        if time.monotonic() < due:
+            return due
         self.housekeeping.expire_when_due()
         self.server.drop_the_slow()
         self.lookups.expire()
         self.service.flush()
         self.metrics.write_if_due()
+        return self._deadline()
+
+    def _deadline(self) -> float:
+        """When somebody has something to do next."""
+        due = self.housekeeping.deadline()
+        for deadline in self._deadlines:
+            other = deadline()
+            if other is not None and other < due:
+                due = other
+        return due
 
     def _submit(self, job: Job) -> None:
         self._running_jobs += 1

@@ -56,6 +56,8 @@ class Lookups:
         self._search(f"explanation of {name}", lambda: self._explained(name), done)
 
     def deadline(self) -> Optional[float]:
+        if not self._waits:
+            return None  # asked at each turn of the loop
         waits = (wait.deadline for waits in self._waits.values() for wait in waits)
         return min(waits, default=None)
 

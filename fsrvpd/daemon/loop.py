@@ -11,13 +11,14 @@ import os
 import select
 import time
 from collections import deque
-from typing import Callable, Optional
+from typing import Callable
 
 log = logging.getLogger("fsrvpd.loop")
 
 READABLE = select.EPOLLIN
 WRITABLE = select.EPOLLOUT
 HIGH_PRIORITY = select.EPOLLPRI  # how the kernel announces a changed mount table
+MOST_EVENTS = 128  # of one turn; what is left is ready in the next
 LONGEST_SLEEP = 60.0  # s; a bound on what a lost wake-up could cost
 
 
@@ -61,19 +62,17 @@ class Loop:
         except BlockingIOError:
             return  # full of rings: it will wake up anyway
 
-    def run(
-        self, deadline: Callable[[], Optional[float]], after_each_turn: Callable[[], None]
-    ) -> None:
-        """Run until `stop`. `deadline` is asked for the monotonic time at which the loop
-        must turn even if nothing happens; `after_each_turn` is called whenever it did."""
-        after_each_turn()
+    def run(self, after_each_turn: Callable[[], float]) -> None:
+        """Run until `stop`. `after_each_turn` says by which monotonic time the loop must
+        turn again even if nothing happens."""
+        due = after_each_turn()
         while self._running:
-            self.turn(self._patience(deadline()))
-            after_each_turn()
+            self.turn(max(due - time.monotonic(), 0.0))
+            due = after_each_turn()
 
     def turn(self, patience: float) -> None:
-        """Wait once, and call what is ready."""
-        for file, events in self._epoll.poll(patience):
+        """Wait once, no longer than `patience` in seconds, and call what is ready."""
+        for file, events in self._epoll.poll(min(patience, LONGEST_SLEEP), MOST_EVENTS):
             callback = self._callbacks.get(file)
             if callback is None:
                 continue  # an earlier callback of this turn has removed it
@@ -81,11 +80,6 @@ class Loop:
                 callback(events)
             except Exception:  # one connection's failure is no reason to drop the others
                 log.exception("a handler failed; please report this")
-
-    def _patience(self, deadline: Optional[float]) -> float:
-        if deadline is None:
-            return LONGEST_SLEEP
-        return min(max(deadline - time.monotonic(), 0.0), LONGEST_SLEEP)
 
     def _answer_bell(self, events: int) -> None:
         os.read(self._bell, 4096)

@@ -131,8 +131,8 @@ class Metrics:
             sets.add_metric([status.value], sum(each.status is status for each in agent.table))
         sets.add_metric(["Removing"], len(agent.leaving))
         calls = CounterMetricFamily("fsrvpd_calls", "Calls answered.", labels=["method", "result"])
-        for (method, result), number in service.results.items():
-            calls.add_metric([method, name_of(result)], number)
+        for (opnum, result), number in service.results.items():
+            calls.add_metric([opnum.name, name_of(result)], number)
         seen = CounterMetricFamily("fsrvpd_events", "Events by name.", labels=["event"])
         for name in events.BY_NAME.keys() - CALLS:
             seen.add_metric([name], events.counts[name])

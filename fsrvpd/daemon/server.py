@@ -6,7 +6,6 @@ import errno
 import itertools
 import logging
 import socket
-from functools import partial
 from typing import Callable, Optional
 
 from fsrvpd.core.messages import (
@@ -20,7 +19,7 @@ from fsrvpd.daemon.connection import PipeConnection
 from fsrvpd.daemon.doorkeeper import Doorkeeper
 from fsrvpd.daemon.events import report
 from fsrvpd.daemon.logins import Answer, Logins
-from fsrvpd.daemon.lookups import Lookups
+from fsrvpd.daemon.lookups import Lookups, Place
 from fsrvpd.daemon.loop import READABLE, Loop
 from fsrvpd.daemon.service import Pending, Service
 from fsrvpd.daemon.shares import ShareFinder
@@ -30,6 +29,8 @@ from fsrvpd.rpc.security.requirement import Requirement
 from samba_hooks.pipe import PipeError, PipeListener, PipeWatch
 
 log = logging.getLogger("fsrvpd.pipe")
+
+_NAMING = (IsPathSupported, IsPathShadowCopied, AddToShadowCopySet)  # a share, and are the first
 
 
 class PipeServer:
@@ -89,12 +90,15 @@ class PipeServer:
         peer = pending.peer
         if log.isEnabledFor(logging.DEBUG):
             log.debug("request of %s: %s", peer.caller.address, trace.decoded(request))
-        call = partial(Call, pending, peer.caller, pending.opnum, request)
-        if isinstance(request, (IsPathSupported, IsPathShadowCopied, AddToShadowCopySet)):
-            name = request.share_name
-            self._lookups.find(name, lambda place: self._service.call(call(place)))
+        call = Call(pending, peer.caller, pending.opnum, request)
+        if isinstance(request, _NAMING):
+            self._lookups.find(request.share_name, lambda place: self._take_found(call, place))
         else:
-            self._service.call(call())
+            self._service.call(call)
+
+    def _take_found(self, call: Call, place: Place) -> None:
+        call.place = place
+        self._service.call(call)
 
     def refuse(self, pending: Pending, result: int, reason: str) -> None:
         self._service.refuse(pending, result, reason)

@@ -45,17 +45,13 @@ class Pending(NamedTuple):
     request: Optional[Request] = None
 
 
-def _look_away(opnum: Opnum, seconds: float) -> None:
-    """Nobody measures."""
-
-
 class Service:
     """Carries out what the agent asks for. One thread only."""
 
     def __init__(self, agent: Agent, store: StateStore, submit: Callable[[Job], None]) -> None:
         self.agent = agent
-        self.results: Counter[tuple[str, int]] = Counter()  # answers, by method and result
-        self.observe: Callable[[Opnum, float], None] = _look_away  # seconds until the answer
+        self.results: Counter[tuple[Opnum, int]] = Counter()  # answers, by method and result
+        self.observe: Optional[Callable[[Opnum, float], None]] = None  # s until the answer
         self._store = store
         self._submit = submit
         self._actions: list[Action] = []
@@ -65,8 +61,8 @@ class Service:
     def calls(self) -> Counter[str]:
         """How many calls were answered, by method."""
         found: Counter[str] = Counter()
-        for (method, _), number in self.results.items():
-            found[method] += number
+        for (opnum, _), number in self.results.items():
+            found[opnum.name] += number
         return found
 
     @property
@@ -112,7 +108,7 @@ class Service:
             actions, self._actions = self._actions, []
             failure = self._write(actions)
             for action in actions:
-                if isinstance(action, Answer):
+                if type(action) is Answer:
                     self._answer(action, failure)
                 else:
                     self._carry_out(action, failure)
@@ -122,6 +118,8 @@ class Service:
         changes: list[tuple[Guid, Optional[str]]] = []
         durable = False
         for action in actions:
+            if type(action) is Answer:
+                continue
             if isinstance(action, Save):
                 changes.append((action.shadow_copy_set_id, action.document))
                 durable = durable or action.durable
@@ -149,15 +147,16 @@ class Service:
     def _answer(self, answer: Answer, failure: Optional[StoreError]) -> None:
         pending: Pending = answer.ticket
         response, reason = answer.response, answer.reason
-        if failure is not None and response.result == HResult.ZERO:
+        if failure is not None and not response.result:
             response = refusal(pending.opnum, HResult.E_UNEXPECTED)
             reason = str(failure)
         seconds = time.monotonic() - pending.began
         # Before the answer, so that who has it finds the call in the log.
         self._log_call(pending, response, reason, seconds)
         pending.peer.answer(pending.reference, response)
-        self.results[pending.opnum.name, response.result] += 1
-        self.observe(pending.opnum, seconds)
+        self.results[pending.opnum, response.result] += 1
+        if self.observe is not None:
+            self.observe(pending.opnum, seconds)
 
     def _log_call(self, pending: Pending, response: Response, reason: str, seconds: float) -> None:
         event = "call-refused" if response.result else "call"

@@ -85,6 +85,8 @@ class Association:
         nobody can authenticate."""
         self.closed = False
         self.close_reason = ""
+        # Whether something else than complete requests has arrived since `outgoing` was asked.
+        self.stirred = False
         self._group = association_group
         self._buffer = b""
         self._outgoing: list[bytes] = []
@@ -167,6 +169,7 @@ class Association:
     def outgoing(self) -> list[bytes]:
         """The PDUs to send since last asked, each a message of its own."""
         outgoing, self._outgoing = self._outgoing, []
+        self.stirred = False
         return outgoing
 
     def _settle(self, call: Call) -> bool:
@@ -174,6 +177,7 @@ class Association:
 
     def _process(self, parsed: Pdu, data: bytes) -> None:
         """Whatever is no request."""
+        self.stirred = True
         kind = parsed.type
         if not self._bound:
             self._bind(parsed, data)
@@ -290,14 +294,16 @@ class Association:
     # -- requests
 
     def _request(self, parsed: Pdu, data: bytes, calls: list[Call]) -> None:
-        try:
-            part, security = self._channels.open(parsed, data)
-        except NotAgreed as error:
-            self._break(parsed, Fault.ACCESS_DENIED, str(error))
-            return
-        except BadSignature as error:
-            self._break(parsed, Fault.SEC_PKG_ERROR, str(error))
-            return
+        part, security = data[parsed.body : parsed.body + parsed.body_size], None
+        if parsed.token_size or self._channels.begun:
+            try:
+                part, security = self._channels.open(parsed, data)
+            except NotAgreed as error:
+                self._break(parsed, Fault.ACCESS_DENIED, str(error))
+                return
+            except BadSignature as error:
+                self._break(parsed, Fault.SEC_PKG_ERROR, str(error))
+                return
         if not parsed.flags & _FIRST_FRAGMENT:
             self._continue(parsed, security, part, calls)
         elif self._unfinished is not None:
@@ -392,9 +398,11 @@ class Association:
         self, call_id: int, context_id: int, status: int, *, executed: bool = False
     ) -> None:
         self._outgoing.append(pdu.fault(call_id, context_id, status, executed=executed))
+        self.stirred = True
 
     def _close(self, why: str) -> None:
-        self.closed, self.close_reason = True, why
+        self.closed = self.stirred = True
+        self.close_reason = why
         self._unfinished = self._suspended = None
         self._outstanding.clear()
 

@@ -144,6 +144,7 @@ class Channels:
     def __init__(self, acceptors: Optional[Acceptors]) -> None:
         self.question: Optional[NtlmResponse] = None
         self.header_signing = False
+        self.begun = False  # whether there are any
         self._acceptors = acceptors
         self._channels: dict[int, Channel] = {}
         self._asking: Optional[Channel] = None
@@ -201,6 +202,7 @@ class Channels:
         terms = Terms(_level(parsed.auth_level), self.header_signing)
         channel = Channel(self._acceptors.begin(parsed.auth_type, terms), parsed.auth_type, terms)
         self._channels[parsed.auth_context_id] = channel
+        self.begun = True
         return channel
 
     def _without_verifier(self) -> Optional[Security]:
