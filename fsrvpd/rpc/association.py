@@ -29,7 +29,7 @@ from fsrvpd.rpc.presentation import Agreement, ProtocolError, negotiate
 from fsrvpd.rpc.security.acceptors import Acceptors
 from fsrvpd.rpc.security.channels import Channels, Security, UnknownProvider
 from fsrvpd.rpc.security.context import BadSignature, NotAgreed, Reply
-from fsrvpd.rpc.verification_trailer import Mismatch, Sent, without_trailer
+from fsrvpd.rpc.verification_trailer import Mismatch, Sent, Trailers
 
 SECONDARY_ADDRESS = b"\\PIPE\\fssagentrpc\0"
 # Fragments that we accept and send at most: what Samba and Windows offer on pipes. C706
@@ -97,6 +97,7 @@ class Association:
         self._unfinished: Optional[_Unfinished] = None
         self._outstanding: dict[int, Call] = {}
         self._channels = Channels(acceptors)
+        self._trailers = Trailers()
         self._suspended: Optional[tuple[Pdu, Finish]] = None
 
     @property
@@ -159,7 +160,7 @@ class Association:
         channel = self._channels.channel(security)
         room = self._max_fragment - channel.overhead(len(stub))
         for fragment in pdu.responses(call.call_id, call.context_id, stub, room):
-            self._outgoing.append(channel.protect(fragment, security.context_id))
+            self._outgoing.append(channel.protect(fragment))
 
     def fault(self, call: Call, status: int) -> None:
         """Answer with a fault: `Fault.BAD_STUB_DATA`, say."""
@@ -347,8 +348,11 @@ class Association:
         else:
             syntax = self._contexts[first.context_id]
             if security is not None:
+                syntax_id = presentation.SYNTAX_IDS[syntax]
                 try:
-                    stub = without_trailer(stub, self._sent(first, syntax))
+                    stub = self._trailers.without(
+                        stub, syntax_id, lambda: self._sent(first, syntax_id)
+                    )
                 except Mismatch as error:  # the client says that it sent something else
                     self._break(first, Fault.ACCESS_DENIED, str(error))
                     return
@@ -359,11 +363,11 @@ class Association:
             outstanding[call.call_id] = call
             calls.append(call)
 
-    def _sent(self, first: Pdu, syntax: Syntax) -> Sent:
+    def _sent(self, first: Pdu, syntax_id: bytes) -> Sent:
         return Sent(
             header_signing=self._channels.header_signing,
             abstract_syntax=presentation.INTERFACE,
-            transfer_syntax=presentation.SYNTAX_IDS[syntax],
+            transfer_syntax=syntax_id,
             kind=first.type,
             big_endian=bool(first.big_endian),
             call_id=first.call_id,

@@ -6,7 +6,7 @@ They stand behind the stub, so that they are signed with it. Spec: MS-RPCE 2.2.2
 from __future__ import annotations
 
 import struct
-from typing import Iterator, NamedTuple
+from typing import Callable, Iterator, NamedTuple
 
 SIGNATURE = bytes.fromhex("8ae3137102f43671")
 
@@ -37,17 +37,41 @@ class Sent(NamedTuple):
     opnum: int
 
 
-def without_trailer(stub: bytes, sent: Sent) -> bytes:
-    """The stub alone, its trailer, if there is one, found true. Raises: Mismatch."""
-    place = _find(stub)
-    if place < 0:
-        return stub
-    for kind, must_process, content in _commands(stub[place + len(SIGNATURE) :]):
+class Trailers:
+    """Those of one association.
+
+    Clients end every request with the same bytes. What has been found true and says
+    nothing of a single PDU is remembered: the same bytes at the same end are true again.
+    """
+
+    def __init__(self) -> None:
+        self._true: dict[bytes, bytes] = {}  # by transfer syntax
+
+    def without(self, stub: bytes, transfer_syntax: bytes, sent: Callable[[], Sent]) -> bytes:
+        """The stub alone, its trailer, if there is one, found true. Raises: Mismatch."""
+        known = self._true.get(transfer_syntax)
+        if known is not None and stub.endswith(known):
+            place = len(stub) - len(known)
+            if not place % _ALIGNMENT:
+                return stub[:place]
+        place = _find(stub)
+        if place < 0:
+            return stub
+        if not _is_of_one_pdu(stub[place + len(SIGNATURE) :], sent()):
+            self._true[transfer_syntax] = stub[place:]
+        return stub[:place]
+
+
+def _is_of_one_pdu(commands: bytes, sent: Sent) -> bool:
+    """Whether a trailer, which is found true, tells of anything but the association."""
+    found = False
+    for kind, must_process, content in _commands(commands):
         if kind in _SIZES:
             _check(kind, content, sent)
         elif must_process:
             raise Mismatch(f"unknown command {kind} in the verification trailer")
-    return stub[:place]
+        found = found or kind == _HEADER_2
+    return found
 
 
 def _find(stub: bytes) -> int:

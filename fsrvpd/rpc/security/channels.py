@@ -52,17 +52,22 @@ class UnknownProvider(AuthenticationError):
 class Channel:
     """One security context with what its first PDU settled."""
 
-    def __init__(self, context: SecurityContext, auth_type: int, terms: Terms) -> None:
+    def __init__(
+        self, context: SecurityContext, auth_type: int, terms: Terms, context_id: int
+    ) -> None:
         self._context = context
+        self._context_id = context_id
         self._auth_type = auth_type
-        self._terms = terms
+        self._level = terms.level
+        self._signs, self._seals = terms.needs_signing, terms.needs_sealing
+        self._security: Optional[Security] = None
         self.failure = ""  # why the client's first request will be refused
         self.done = False
 
     @property
     def optional(self) -> bool:
         """Whether requests may come, and responses go, without a verifier."""
-        return self.done and not self._terms.needs_signing
+        return self.done and not self._signs
 
     def step(self, parsed: Pdu, token: bytes) -> Progress:
         if self.done or self.failure or not self._agrees(parsed):
@@ -78,11 +83,14 @@ class Channel:
         """The client cannot be told before its first request."""
         self.failure, self.done = why, False
 
-    def security(self, context_id: int) -> Security:
-        principal = self._context.principal
-        if principal is None:
-            raise NotAgreed("a request before the client was authenticated")
-        return Security(context_id, self._terms.level, principal)
+    def security(self) -> Security:
+        """Settled for good once the client is authenticated."""
+        if self._security is None:
+            principal = self._context.principal
+            if principal is None:
+                raise NotAgreed("a request before the client was authenticated")
+            self._security = Security(self._context_id, self._level, principal)
+        return self._security
 
     def open(self, parsed: Pdu, data: bytes) -> bytes:
         """The stub in a fragment of a request. Raises: BadSignature."""
@@ -96,13 +104,13 @@ class Channel:
         )
         return self._opened(message, data[parsed.token :])[: parsed.body_size]
 
-    def protect(self, fragment: bytes, context_id: int) -> bytes:
+    def protect(self, fragment: bytes) -> bytes:
         """A response's fragment as it goes out."""
-        if not self._terms.needs_signing:
+        if not self._signs:
             return fragment
         body_size = len(fragment) - pdu.RESPONSE_HEADER_SIZE
         padding = -body_size % pdu.VERIFIER_ALIGNMENT
-        verifier = Verifier(self._auth_type, self._terms.level, padding, context_id)
+        verifier = Verifier(self._auth_type, self._level, padding, self._context_id)
         size = self._context.token_size(body_size + padding)
         whole = pdu.with_verifier(fragment + bytes(padding), verifier, size)
         end = len(whole) - pdu.VERIFIER_SIZE
@@ -112,26 +120,26 @@ class Channel:
 
     def overhead(self, body_size: int) -> int:
         """The most that `protect` adds to a fragment."""
-        if not self._terms.needs_signing:
+        if not self._signs:
             return 0
         padding = pdu.VERIFIER_ALIGNMENT - 1
         return padding + pdu.VERIFIER_SIZE + self._context.token_size(body_size + padding)
 
     def _opened(self, message: Message, token: bytes) -> bytes:
-        if self._terms.needs_sealing:
+        if self._seals:
             return self._context.unseal(message, token)
-        if self._terms.needs_signing:
+        if self._signs:
             self._context.verify(message, token)
         return message.body
 
     def _closed(self, message: Message) -> bytes:
-        if self._terms.needs_sealing:
+        if self._seals:
             body, token = self._context.seal(message)
             return message.head + body + message.sec_trailer + token
         return b"".join((*message, self._context.sign(message)))
 
     def _agrees(self, parsed: Pdu) -> bool:
-        return (parsed.auth_type, parsed.auth_level) == (self._auth_type, self._terms.level)
+        return parsed.auth_type == self._auth_type and parsed.auth_level == self._level
 
     def _noted(self, progress: Progress) -> Progress:
         self.done = isinstance(progress, Reply) and progress.done
@@ -184,7 +192,7 @@ class Channels:
         channel = self._channels.get(parsed.auth_context_id)
         if channel is None:
             raise NotAgreed("a verifier without a security context")
-        return channel.open(parsed, data), channel.security(parsed.auth_context_id)
+        return channel.open(parsed, data), channel.security()
 
     def channel(self, security: Security) -> Channel:
         """The one that a call came through."""
@@ -200,7 +208,8 @@ class Channels:
         if not self._channels:
             self.header_signing = bool(parsed.flags & Flag.SUPPORT_HEADER_SIGNING)
         terms = Terms(_level(parsed.auth_level), self.header_signing)
-        channel = Channel(self._acceptors.begin(parsed.auth_type, terms), parsed.auth_type, terms)
+        context = self._acceptors.begin(parsed.auth_type, terms)
+        channel = Channel(context, parsed.auth_type, terms, parsed.auth_context_id)
         self._channels[parsed.auth_context_id] = channel
         self.begun = True
         return channel
@@ -209,11 +218,11 @@ class Channels:
         """Clients of level CONNECT, if they have but one context, may leave it out."""
         if not self._channels:
             return None
-        (context_id, channel), *others = self._channels.items()
+        channel, *others = self._channels.values()
         if others or not channel.optional:
             why = channel.failure or "a request without the verifier that was agreed upon"
             raise NotAgreed(why)
-        return channel.security(context_id)
+        return channel.security()
 
 
 def _level(number: int) -> AuthLevel:

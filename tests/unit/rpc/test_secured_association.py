@@ -343,6 +343,36 @@ class TestVerificationTrailer:
         _, (call,) = self.outcome(self.trailer(*commands), header_signing=False)
         assert call.stub == SET_CONTEXT
 
+    def test_every_request_has_its_own(self) -> None:
+        """What was true of one request is no reason to believe it of the next."""
+        of_the_first = self.trailer((2, self.pcontext()), (3, self.header2()))
+        peer, (call,) = self.outcome(of_the_first)
+        peer.association.answer(call, StatusResponse(0))
+        peer.opened(peer.only())
+        assert peer.send(peer.request(SET_CONTEXT + of_the_first, call_id=2)) == []
+        assert peer.fault() == Fault.ACCESS_DENIED
+
+    def test_what_holds_for_all_is_cut_off_from_each(self) -> None:
+        trailer = self.trailer((1, struct.pack("<I", 1)), (2, self.pcontext()))
+        peer = client()
+        for number, data in enumerate((b"", b"1234", trailer, b"")):
+            (call,) = peer.send(peer.request(SET_CONTEXT + data + trailer, call_id=number))
+            assert call.stub == SET_CONTEXT + data
+            peer.association.answer(call, StatusResponse(0))
+            peer.opened(peer.only())
+
+    def test_it_is_not_true_of_another_context(self) -> None:
+        peer = client()
+        other = [Context(1, pdu.INTERFACE, [pdu.NDR64])]
+        peer.send(pdu.bind(other, kind=pdu.ALTER_CONTEXT, flags=peer.flags, call_id=9))
+        assert peer.only().kind == pdu.ALTER_CONTEXT_RESPONSE
+        trailer = self.trailer((2, self.pcontext()))
+        (call,) = peer.send(peer.request(SET_CONTEXT + trailer))
+        peer.association.answer(call, StatusResponse(0))
+        peer.opened(peer.only())
+        assert peer.send(peer.request(SET_CONTEXT + trailer, context_id=1, call_id=2)) == []
+        assert peer.fault() == Fault.ACCESS_DENIED
+
     def test_of_a_big_endian_client(self) -> None:
         peer = client()
         stub = b"\0\0\0\x19" + self.trailer((3, self.header2(order=0)))

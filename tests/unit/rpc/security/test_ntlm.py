@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import struct
 from pathlib import Path
 
 import pytest
+from Cryptodome.Cipher import ARC4
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +18,7 @@ from fsrvpd.rpc.security import ntlm_messages
 from fsrvpd.rpc.security.context import AuthLevel, BadSignature, Message, Reply, Terms
 from fsrvpd.rpc.security.ntlm import NtlmAcceptor, Offer
 from fsrvpd.rpc.security.ntlm_messages import Flags
-from fsrvpd.rpc.security.ntlm_session import Direction, NtlmSession
+from fsrvpd.rpc.security.ntlm_session import Direction, KeyedMd5, KeyStream, NtlmSession
 from tests.unit.rpc.security.initiators import FILE_TIME, STANDALONE, Impacket, PasswordList
 
 VECTORS = Path(__file__).parents[3] / "vectors" / "ntlm"
@@ -73,6 +75,19 @@ def test_documents_keys() -> None:
         EXAMPLE["signing_key"],
         EXAMPLE["sealing_key"],
     )
+
+
+@given(st.binary(max_size=64), st.binary(max_size=300))
+def test_keyed_md5_is_hmac(key: bytes, data: bytes) -> None:
+    keyed = KeyedMd5(key)
+    assert keyed.digest(data) == keyed.digest(data) == hmac.digest(key, data, "md5")
+
+
+@given(st.lists(st.binary(max_size=1500), max_size=8))
+def test_key_stream_is_rc4_in_any_portions(portions: list[bytes]) -> None:
+    stream = KeyStream(b"the stream's key")
+    crypted = b"".join(stream.crypt(portion) for portion in portions)
+    assert crypted == ARC4.new(b"the stream's key").encrypt(b"".join(portions))
 
 
 def test_challenge_reads_back() -> None:
