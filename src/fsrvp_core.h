@@ -346,6 +346,9 @@ int fsrvp_btrfs_info(int file, fsrvp_subvolume *info);
  * on, 0 when that was all. */
 int fsrvp_btrfs_children(int file, uint64_t *first, uint64_t *ids, uint64_t *directories);
 
+/* Whether there are any: 1 or 0. */
+int fsrvp_btrfs_has_children(int file);
+
 /* Where the child with this id, in a directory with this inode, lies below `directory`.
  * -EACCES: not below it. -ENOENT: gone. -ENAMETOOLONG: does not fit `size`. */
 int fsrvp_btrfs_child_path(int directory, uint64_t id, uint64_t directory_inode,

@@ -164,6 +164,14 @@ int fsrvp_btrfs_children(int file, uint64_t *first, uint64_t *ids, uint64_t *dir
     return answer.num_items;
 }
 
+int fsrvp_btrfs_has_children(int file)
+{
+    struct btrfs_ioctl_get_subvol_rootref_args answer = {0};
+    int error = status(ioctl(file, BTRFS_IOC_GET_SUBVOL_ROOTREF, &answer));
+
+    return error < 0 && error != -EOVERFLOW ? error : answer.num_items != 0;
+}
+
 int fsrvp_btrfs_child_path(int directory, uint64_t id, uint64_t directory_inode,
                            char *path, size_t size)
 {

@@ -92,6 +92,12 @@ def file_system_uuid(file: int) -> bytes:
     return bytes(uuid)
 
 
+def has_children(file: int) -> bool:
+    """Whether the subvolume in which an open file or directory lies holds others at all,
+    wherever that may be."""
+    return bool(check(lib.fsrvp_btrfs_has_children(file), file))
+
+
 def children(directory: int) -> Iterator[Child]:
     """The subvolumes below a directory whose parent is the directory's own subvolume.
 

@@ -71,7 +71,10 @@ class LiveMounts:
         self._read()
 
     def _changed(self) -> bool:
-        return any(events & _CHANGED for _, events in self._poll.poll(0))
+        for _, events in self._poll.poll(0):
+            if events & _CHANGED:
+                return True
+        return False
 
     def _read(self) -> None:
         self._file.seek(0)

@@ -58,8 +58,12 @@ class Btrfs:
 
     def recheck(self, path: str) -> Optional[str]:
         """A subvolume can be made inside without a trace in the mount table."""
-        with ground.directory(path) as fd, reported("inspect the directory", path):
-            return self._nested(path, fd)
+        with reported("inspect the directory", path):
+            fd = os.open(path, home.DIRECTORY)
+            try:
+                return self._nested(path, fd) if btrfs.has_children(fd) else None
+            finally:
+                os.close(fd)
 
     def locate(self, path: str) -> Tuple[str, str]:
         root = self._root(path)

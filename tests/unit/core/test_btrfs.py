@@ -130,6 +130,16 @@ def test_children_are_found_with_their_paths(directory: int) -> None:
     assert sorted(child.path for child in subvolumes.children(directory)) == ["a/b c/twö", "one"]
 
 
+def test_whether_there_are_children_anywhere_in_the_subvolume(directory: int) -> None:
+    os.mkdir("a", dir_fd=directory)
+    inside = open_at(directory, "a")
+    assert not subvolumes.has_children(directory)
+    assert not subvolumes.has_children(inside)
+    subvolumes.create_subvolume(directory, "beside")
+    assert subvolumes.has_children(directory)
+    assert subvolumes.has_children(inside)
+
+
 def test_children_outside_the_directory_are_not_reported(directory: int) -> None:
     os.mkdir("a", dir_fd=directory)
     os.mkdir("b", dir_fd=directory)
@@ -143,6 +153,7 @@ def test_more_children_than_one_call_reports(directory: int) -> None:
     names = {f"child {number}" for number in range(256 + 5)}
     for name in names:
         subvolumes.create_subvolume(directory, name)
+    assert subvolumes.has_children(directory)
     found = list(subvolumes.children(directory))
     assert {child.path for child in found} == names
     assert len(found) == len(names)
@@ -156,6 +167,8 @@ def test_the_file_system_has_one_uuid(btrfs: Path, directory: int) -> None:
 
 def test_another_file_system_is_refused(tmp_path: Path) -> None:
     here = os.open(tmp_path, os.O_RDONLY)
+    with pytest.raises(OSError, match=str(tmp_path)):
+        subvolumes.has_children(here)
     with pytest.raises(OSError, match=str(tmp_path)) as refused:
         subvolumes.create_subvolume(here, "copy")
     assert refused.value.errno == errno.ENOTTY
