@@ -26,6 +26,9 @@ class MessageFraming:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The messages that `data` completes, in order."""
+        size = int.from_bytes(data[:_HEADER_SIZE], "little")
+        if size == len(data) - _HEADER_SIZE and not self._pending:
+            return [data[_HEADER_SIZE:]]  # nearly always: one message, and whole
         buffer = self._pending + data if self._pending else data
         messages = []
         start = 0

@@ -71,10 +71,7 @@ class LiveMounts:
         self._read()
 
     def _changed(self) -> bool:
-        for _, events in self._poll.poll(0):
-            if events & _CHANGED:
-                return True
-        return False
+        return any(events & _CHANGED for _, events in self._poll.poll(0))
 
     def _read(self) -> None:
         self._file.seek(0)

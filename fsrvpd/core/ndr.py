@@ -48,7 +48,18 @@ def encode_response(
     opnum: int, response: Response, syntax: Syntax, big_endian: bool = False
 ) -> bytes:
     """Raises: ValueError for a text or a GUID that cannot be sent."""
-    return _written(_RESPONSE_WRITERS[opnum](response, syntax | big_endian))
+    return written(write_response(opnum, response, syntax | big_endian))
+
+
+def write_response(opnum: int, response: Response, flags: int) -> int:
+    """Into `STUB`, in the syntax and byte order that `flags` are. Returns its size.
+
+    Raises: ValueError for a text or a GUID that cannot be sent.
+    """
+    size = _RESPONSE_WRITERS[opnum](response, flags)
+    if size < 0:
+        raise _cannot_be_sent(size)
+    return size
 
 
 def encode_request(request: Request, syntax: Syntax, big_endian: bool = False) -> bytes:
@@ -56,7 +67,7 @@ def encode_request(request: Request, syntax: Syntax, big_endian: bool = False) -
     guids = [field for field in request if isinstance(field, bytes)]
     numbers = [field for field in request if isinstance(field, int)]
     texts = [field for field in request if isinstance(field, str)]
-    return _written(
+    return written(
         lib.fsrvp_encode_request(
             Opnum[type(request).__name__],
             b"".join(guids),
@@ -101,7 +112,7 @@ _guid = Struct("16s").unpack_from
 _guid_and_number = Struct("16s16xI").unpack_from
 _number = Struct("32xI").unpack_from
 _STUB_SIZE = lib.FSRVP_STUB_SIZE
-_stub = ffi.new("uint8_t[]", _STUB_SIZE)
+STUB = _stub = ffi.new("uint8_t[]", _STUB_SIZE)
 _stub_view = ffi.buffer(_stub)
 
 
@@ -151,11 +162,16 @@ _REQUESTS: Mapping[int, Build] = {
 }
 
 
-def _written(size: int) -> bytes:
+def written(size: int) -> bytes:
+    """What a writer has put into `STUB`, by what it returned."""
     if size < 0:
-        raise ValueError(f"cannot be sent: {reason(size)}")
+        raise _cannot_be_sent(size)
     stub: bytes = _stub_view[0:size]
     return stub
+
+
+def _cannot_be_sent(error: int) -> ValueError:
+    return ValueError(f"cannot be sent: {reason(error)}")
 
 
 def _text(text: Optional[str]) -> tuple[Any, int]:

@@ -12,7 +12,7 @@ from struct import Struct
 from typing import NamedTuple, Optional, Sequence
 
 from fsrvpd.core._native import ffi, lib
-from fsrvpd.core.ndr import Malformed, reason
+from fsrvpd.core.ndr import STUB, Malformed, reason, written
 
 HEADER_SIZE = 16
 RESPONSE_HEADER_SIZE = 24
@@ -116,6 +116,7 @@ _verifier = Struct("<BBBBI").pack
 _out_size = lib.FSRVP_FRAGMENT_MAX
 _out = ffi.new("uint8_t[]", _out_size)
 _out_view = ffi.buffer(_out)
+_write_response = lib.fsrvp_write_response
 
 
 def parse(data: bytes) -> Optional[Pdu]:
@@ -189,13 +190,14 @@ def fault(call_id: int, context_id: int, status: int, *, executed: bool) -> byte
     return _written(lib.fsrvp_write_fault(flags, call_id, context_id, status, _out, _out_size))
 
 
-def responses(call_id: int, context_id: int, stub: bytes, max_fragment: int) -> list[bytes]:
-    """The fragments in which a stub reaches a client that receives so many bytes at once."""
+def responses(call_id: int, context_id: int, size: int, max_fragment: int) -> list[bytes]:
+    """The fragments in which the stub of this size in `ndr.STUB` reaches a client that
+    receives so many bytes at once."""
+    if size <= max_fragment - RESPONSE_HEADER_SIZE:
+        whole = _write_response(3, call_id, context_id, size, STUB, size, _out, _out_size)
+        return [_written(whole)]
     room = (max_fragment - RESPONSE_HEADER_SIZE) & ~7
-    size = len(stub)
-    if size <= room:
-        return [_response(3, call_id, context_id, size, stub)]
-    fragments = []
+    stub, fragments = written(size), []
     for start in range(0, len(stub), room):
         flags = 1 if start == 0 else 2 if start + room >= len(stub) else 0
         part = stub[start : start + room]
@@ -213,7 +215,7 @@ def with_verifier(data: bytes, verifier: Verifier, token_size: int) -> bytes:
 
 def _response(flags: int, call_id: int, context_id: int, hint: int, part: bytes) -> bytes:
     return _written(
-        lib.fsrvp_write_response(flags, call_id, context_id, hint, part, len(part), _out, _out_size)
+        _write_response(flags, call_id, context_id, hint, part, len(part), _out, _out_size)
     )
 
 

@@ -145,23 +145,24 @@ class Service:
             report(log, action.name, action.text, set=format_guid(key) if key else "-")
 
     def _answer(self, answer: Answer, failure: Optional[StoreError]) -> None:
-        pending: Pending = answer.ticket
-        response, reason = answer.response, answer.reason
-        if failure is not None and not response.result:
-            response = refusal(pending.opnum, HResult.E_UNEXPECTED)
-            reason = str(failure)
-        seconds = time.monotonic() - pending.began
-        # Before the answer, so that who has it finds the call in the log.
-        self._log_call(pending, response, reason, seconds)
-        pending.peer.answer(pending.reference, response)
-        self.results[pending.opnum, response.result] += 1
+        pending, response, reason = answer
+        peer, reference, opnum, began, _ = pending
+        result = response.result
+        if failure is not None and not result:
+            result, reason = HResult.E_UNEXPECTED, str(failure)
+            response = refusal(opnum, result)
+        seconds = time.monotonic() - began
+        event = "call-refused" if result else "call"
+        if is_wanted(log, event):  # before the answer: who has it finds the call in the log
+            self._log_call(event, pending, response, reason, seconds)
+        peer.answer(reference, response)
+        self.results[opnum, result] += 1
         if self.observe is not None:
-            self.observe(pending.opnum, seconds)
+            self.observe(opnum, seconds)
 
-    def _log_call(self, pending: Pending, response: Response, reason: str, seconds: float) -> None:
-        event = "call-refused" if response.result else "call"
-        if not is_wanted(log, event):
-            return
+    def _log_call(
+        self, event: str, pending: Pending, response: Response, reason: str, seconds: float
+    ) -> None:
         caller = pending.peer.caller
         if log.isEnabledFor(logging.DEBUG):
             log.debug("response to %s: %s", caller.address, trace.decoded(response))

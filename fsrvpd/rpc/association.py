@@ -45,6 +45,7 @@ MAX_WAITING = 64 * 1024
 # Looked up once: members of enumerations are found slowly, and each request asks.
 _REQUEST: int = PduType.REQUEST
 _FIRST_FRAGMENT, _LAST_FRAGMENT = Flag.FIRST_FRAGMENT, Flag.LAST_FRAGMENT
+_WHOLE = _FIRST_FRAGMENT | _LAST_FRAGMENT
 
 Finish = Callable[[Reply], None]
 
@@ -148,23 +149,21 @@ class Association:
 
     def answer(self, call: Call, response: Response) -> None:
         """Nothing happens when the connection is closed by now."""
-        stub = ndr.encode_response(call.opnum, response, call.syntax)
-        if not self._settle(call):
+        call_id, context_id, opnum, _, syntax, _, security = call
+        size = ndr.write_response(opnum, response, syntax)
+        if self._outstanding.pop(call_id, None) is None or self.closed:
             return
-        if call.security is None:
-            self._outgoing += pdu.responses(call.call_id, call.context_id, stub, self._max_fragment)
-        else:
-            self._answer_secured(call, call.security, stub)
-
-    def _answer_secured(self, call: Call, security: Security, stub: bytes) -> None:
+        if security is None:
+            self._outgoing += pdu.responses(call_id, context_id, size, self._max_fragment)
+            return
         channel = self._channels.channel(security)
-        room = self._max_fragment - channel.overhead(len(stub))
-        for fragment in pdu.responses(call.call_id, call.context_id, stub, room):
+        room = self._max_fragment - channel.overhead(size)
+        for fragment in pdu.responses(call_id, context_id, size, room):
             self._outgoing.append(channel.protect(fragment))
 
     def fault(self, call: Call, status: int) -> None:
         """Answer with a fault: `Fault.BAD_STUB_DATA`, say."""
-        if self._settle(call):
+        if self._outstanding.pop(call.call_id, None) is not None and not self.closed:
             self._send_fault(call.call_id, call.context_id, status, executed=True)
 
     def outgoing(self) -> list[bytes]:
@@ -172,9 +171,6 @@ class Association:
         outgoing, self._outgoing = self._outgoing, []
         self.stirred = False
         return outgoing
-
-    def _settle(self, call: Call) -> bool:
-        return self._outstanding.pop(call.call_id, None) is not None and not self.closed
 
     def _process(self, parsed: Pdu, data: bytes) -> None:
         """Whatever is no request."""
@@ -295,8 +291,8 @@ class Association:
     # -- requests
 
     def _request(self, parsed: Pdu, data: bytes, calls: list[Call]) -> None:
-        part, security = data[parsed.body : parsed.body + parsed.body_size], None
-        if parsed.token_size or self._channels.begun:
+        security = None
+        if self._channels.begun or parsed.token_size:
             try:
                 part, security = self._channels.open(parsed, data)
             except NotAgreed as error:
@@ -305,13 +301,16 @@ class Association:
             except BadSignature as error:
                 self._break(parsed, Fault.SEC_PKG_ERROR, str(error))
                 return
-        if not parsed.flags & _FIRST_FRAGMENT:
+        else:
+            part = data[parsed.body : parsed.body + parsed.body_size]
+        fragment = parsed.flags & _WHOLE
+        if not fragment & _FIRST_FRAGMENT:
             self._continue(parsed, security, part, calls)
         elif self._unfinished is not None:
             self._refuse(parsed, "a request inside the fragments of another")
         elif parsed.context_id not in self._contexts:
             self._send_fault(parsed.call_id, 0, Fault.UNKNOWN_INTERFACE)
-        elif parsed.flags & _LAST_FRAGMENT:
+        elif fragment == _WHOLE:
             self._complete(parsed, security, part, calls)
         else:
             self._unfinished = _Unfinished(parsed, security, part)

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsrvpd.core import pdu
+from fsrvpd.core import ndr, pdu
+from fsrvpd.core.messages import Opnum, PathSupportedResponse
+from fsrvpd.core.ndr import Syntax
 from fsrvpd.core.pdu import BadPdu, PduType, Result
 from tests.oracle import pdu as oracle
 from tests.oracle.pdu import Context
@@ -147,9 +149,12 @@ def test_a_bind_ack_of_every_length_of_address() -> None:
         assert [result[:2] for result in ack.results] == [(3, 2), (0, 0)]
 
 
-@given(st.binary(max_size=20_000), st.integers(1432, 4280))
-def test_responses_are_put_together_again(stub: bytes, max_fragment: int) -> None:
-    fragments = pdu.responses(3, 1, stub, max_fragment)
+@given(st.text("aä€", max_size=1024), st.integers(64, 4280))
+def test_responses_are_put_together_again(owner: str, max_fragment: int) -> None:
+    response = PathSupportedResponse(0, True, owner)
+    stub = ndr.encode_response(Opnum.IsPathSupported, response, Syntax.NDR)
+    size = ndr.write_response(Opnum.IsPathSupported, response, Syntax.NDR)
+    fragments = pdu.responses(3, 1, size, max_fragment)
     assert all(len(data) <= max_fragment for data in fragments)
     headers = [oracle.read(data) for data in fragments]
     assert headers[0].flags & oracle.FIRST
