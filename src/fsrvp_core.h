@@ -196,6 +196,10 @@ typedef struct {
  * and call_id are set nevertheless. The first three are found as soon as the header is. */
 int fsrvp_pdu_parse(const uint8_t *data, size_t size, fsrvp_pdu *pdu);
 
+/* 1 where the bytes are a request in one fragment without a verifier, and nothing else; `pdu`
+ * is then filled as by fsrvp_pdu_parse. 0 for whatever else they are. */
+int fsrvp_pdu_is_whole_request(const uint8_t *data, size_t size, fsrvp_pdu *pdu);
+
 /* A presentation context that a client offers. A syntax is the 16 bytes of its UUID and the
  * 4 of its version, both in little-endian form. */
 typedef struct {

@@ -128,6 +128,14 @@ static void read_syntax(fsrvp_reader *in, uint8_t *syntax)
     fsrvp_store_u32(syntax + FSRVP_GUID_SIZE, version, false);
 }
 
+int fsrvp_pdu_is_whole_request(const uint8_t *data, size_t size, fsrvp_pdu *pdu)
+{
+    const uint32_t whole = FSRVP_FIRST_FRAGMENT | FSRVP_LAST_FRAGMENT;
+
+    return fsrvp_pdu_parse(data, size, pdu) == FSRVP_OK && pdu->type == FSRVP_REQUEST &&
+           (pdu->flags & whole) == whole && pdu->fragment_size == size && pdu->token_size == 0;
+}
+
 static void read_offer(fsrvp_reader *in, fsrvp_offer *offer)
 {
     offer->context_id = fsrvp_read_u16(in);

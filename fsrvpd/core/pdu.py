@@ -111,6 +111,8 @@ _pdu = ffi.new("fsrvp_pdu *")
 _pdu_view = ffi.buffer(_pdu)
 _new_pdu = tuple.__new__  # what Pdu._make calls, and checks
 _fields = Struct(f"{len(Pdu._fields)}I").unpack_from
+# Of a request: big_endian, call_id, context_id, opnum; body and body_size.
+_request_fields = Struct("8xI4xIII16xII").unpack_from
 _sizes = Struct("<HH").pack
 _verifier = Struct("<BBBBI").pack
 _out_size = lib.FSRVP_FRAGMENT_MAX
@@ -131,6 +133,15 @@ def parse(data: bytes) -> Optional[Pdu]:
     if error < 0:
         raise BadPdu(pdu, error)
     return pdu
+
+
+def whole_request(data: bytes) -> Optional[tuple[int, int, int, int, bytes]]:
+    """Byte order, call id, context id, opnum and stub, where the bytes are a request in one
+    fragment without a verifier, and nothing else; None for whatever else they are."""
+    if not lib.fsrvp_pdu_is_whole_request(data, len(data), _pdu):
+        return None
+    big_endian, call_id, context_id, opnum, body, size = _request_fields(_pdu_view)
+    return big_endian, call_id, context_id, opnum, data[body : body + size]
 
 
 def offers(data: bytes, pdu: Pdu) -> list[Offer]:

@@ -113,6 +113,9 @@ class Association:
 
     def receive(self, data: bytes) -> list[Call]:
         """The calls that these bytes complete, in order. Never raises on hostile bytes."""
+        whole = self._whole_request(data)
+        if whole is not None:
+            return [whole]
         data = self._buffer + data if self._buffer else data
         calls: list[Call] = []
         while data and not self.closed and self._suspended is None:
@@ -289,6 +292,23 @@ class Association:
             self._nak(parsed, Nak.INVALID_CHECKSUM, why)
 
     # -- requests
+
+    def _whole_request(self, data: bytes) -> Optional[Call]:
+        """The call that nearly every message is of a client which does not authenticate,
+        found at one look. None for whatever is something else, or must be refused."""
+        busy = self._outstanding or self._unfinished or self._buffer
+        if busy or self._channels.begun or not self._bound or self.closed:
+            return None
+        request = pdu.whole_request(data)
+        if request is None:
+            return None
+        big_endian, call_id, context_id, opnum, stub = request
+        syntax = self._contexts.get(context_id)
+        if syntax is None or opnum not in RESPONSE_OF:
+            return None
+        call = Call(call_id, context_id, opnum, stub, syntax, big_endian != 0)
+        self._outstanding[call_id] = call
+        return call
 
     def _request(self, parsed: Pdu, data: bytes, calls: list[Call]) -> None:
         security = None

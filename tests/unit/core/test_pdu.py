@@ -165,6 +165,29 @@ def test_responses_are_put_together_again(owner: str, max_fragment: int) -> None
     assert answers[0].alloc_hint == len(stub)
 
 
+@given(
+    st.binary(max_size=60),
+    st.booleans(),
+    st.integers(0, 255),
+    st.sampled_from([b"", bytes(8) + b"token"]),
+    st.integers(-3, 3),
+)
+def test_whole_requests_are_those_that_parse_says(
+    stub: bytes, big_endian: bool, flags: int, verifier: bytes, more: int
+) -> None:
+    data = oracle.request(
+        8, stub, context_id=3, call_id=70_000, flags=flags, big_endian=big_endian, verifier=verifier
+    )
+    data = data[:more] if more < 0 else data + bytes(more)
+    parsed, whole = pdu.parse(data), pdu.whole_request(data)
+    if more == 0 and flags & 3 == 3 and not verifier:
+        assert parsed is not None
+        body = data[parsed.body : parsed.body + parsed.body_size]
+        assert whole == (parsed.big_endian, 70_000, 3, 8, body)
+    else:
+        assert whole is None
+
+
 @given(st.binary(max_size=100))
 def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
     for prefix in (b"", b"\5\0\x0b\3\x10\0\0\0" + len(data).to_bytes(2, "little")):
