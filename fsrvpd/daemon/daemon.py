@@ -103,9 +103,6 @@ class Daemon:
         self.housekeeping.compare(Wish(), lambda _: None)
         self.metrics = Metrics(self.loop, self.service, self.server)
         self.metrics.configure(settings)
-        self._deadlines = [
-            part.deadline for part in (self.service, self.server, self.lookups, self.metrics)
-        ]
         self.administration = Administration(self.loop, registry, samba, level, self.apply)
         bus = MessageBus(samba.private_dir, samba.lock_directory)
         self.bus = BusService(self.loop, bus, self.administration)
@@ -153,7 +150,7 @@ class Daemon:
 
     def run(self) -> None:
         """Serve until the loop is stopped."""
-        self.loop.run(self._after_each_turn)
+        self.loop.run(self._after_each_turn, self._when_due)
 
     def close(self) -> None:
         """Hang up, let running jobs end and be written down, and go."""
@@ -184,27 +181,24 @@ class Daemon:
         self.loop.close()
         self.pid_file.remove()
 
-    def _after_each_turn(self) -> float:
-        """Answers first: whoever waits for one need not wait for the upkeep too."""
+    def _after_each_turn(self) -> None:
+        """Answers, and nothing else: whoever waits for one need not wait for the upkeep."""
         self.service.flush()
-        due = self._deadline()
-        if time.monotonic() < due:
-            return due
+        due = self.service.deadline()
+        if due is not None:
+            self.loop.turn_by(due)
+
+    def _when_due(self) -> None:
+        """What time demands of anybody, and when it will do so again."""
         self.housekeeping.expire_when_due()
         self.server.drop_the_slow()
         self.lookups.expire()
         self.service.flush()
         self.metrics.write_if_due()
-        return self._deadline()
-
-    def _deadline(self) -> float:
-        """When somebody has something to do next."""
-        due = self.housekeeping.deadline()
-        for deadline in self._deadlines:
-            other = deadline()
-            if other is not None and other < due:
-                due = other
-        return due
+        for part in (self.service, self.server, self.lookups, self.housekeeping, self.metrics):
+            due = part.deadline()
+            if due is not None:
+                self.loop.turn_by(due)
 
     def _submit(self, job: Job) -> None:
         self._running_jobs += 1

@@ -32,9 +32,11 @@ class Doorkeeper:
     def has_room(self) -> bool:
         return self._open < MAX_CONNECTIONS
 
-    def arrived(self, guest: Guest) -> None:
+    def arrived(self, guest: Guest) -> float:
+        """By when it must have settled; monotonic seconds."""
         self._open += 1
-        self._unsettled[guest] = time.monotonic() + PATIENCE
+        limit = self._unsettled[guest] = time.monotonic() + PATIENCE
+        return limit
 
     def admits(self, address: str) -> bool:
         """Count one more pipe of a client, if it may have one more."""

@@ -83,6 +83,7 @@ class Housekeeping:
     def look_at_ages(self) -> None:
         """At the next turn of the loop."""
         self._next_expiry = time.monotonic()
+        self._loop.turn_by(self._next_expiry)
 
     def expire_when_due(self) -> None:
         now = time.monotonic()

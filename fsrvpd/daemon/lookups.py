@@ -56,8 +56,6 @@ class Lookups:
         self._search(f"explanation of {name}", lambda: self._explained(name), done)
 
     def deadline(self) -> Optional[float]:
-        if not self._waits:
-            return None  # asked at each turn of the loop
         waits = (wait.deadline for waits in self._waits.values() for wait in waits)
         return min(waits, default=None)
 
@@ -79,6 +77,7 @@ class Lookups:
             self._waits[sought].append(wait)
             return
         self._waits[sought] = [wait]
+        self._loop.turn_by(wait.deadline)
 
         def search() -> None:
             found = _attempt(work, sought)

@@ -7,6 +7,7 @@ asyncio stream would cost several times that.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import select
 import time
@@ -31,6 +32,7 @@ class Loop:
         self._rung: deque[Callable[[], None]] = deque()
         self._bell, self._rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._running = True
+        self._due = 0.0  # when `when_due` is called next, in seconds of the monotonic clock
         self.add(self._bell, READABLE, self._answer_bell)
 
     def add(self, file: int, events: int, callback: Callable[[int], None]) -> None:
@@ -62,17 +64,27 @@ class Loop:
         except BlockingIOError:
             return  # full of rings: it will wake up anyway
 
-    def run(self, after_each_turn: Callable[[], float]) -> None:
-        """Run until `stop`. `after_each_turn` says by which monotonic time the loop must
-        turn again even if nothing happens."""
-        due = after_each_turn()
+    def turn_by(self, when: float) -> None:
+        """Have `run` call its `when_due` at this monotonic time at the latest."""
+        if when < self._due:
+            self._due = when
+
+    def run(self, after_each_turn: Callable[[], None], when_due: Callable[[], None]) -> None:
+        """Run until `stop`. `when_due` is called at once, and again at the earliest time that
+        `turn_by` has named since: it names one for everybody who waits."""
+        self._due = 0.0
         while self._running:
-            self.turn(max(due - time.monotonic(), 0.0))
-            due = after_each_turn()
+            now = time.monotonic()
+            if self._due <= now:
+                self._due = math.inf
+                when_due()
+            self.turn(self._due - now)
+            after_each_turn()
 
     def turn(self, patience: float) -> None:
         """Wait once, no longer than `patience` in seconds, and call what is ready."""
-        for file, events in self._epoll.poll(min(patience, LONGEST_SLEEP), MOST_EVENTS):
+        patience = min(max(patience, 0.0), LONGEST_SLEEP)
+        for file, events in self._epoll.poll(patience, MOST_EVENTS):
             callback = self._callbacks.get(file)
             if callback is None:
                 continue  # an earlier callback of this turn has removed it

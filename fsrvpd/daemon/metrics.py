@@ -64,6 +64,8 @@ class Metrics:
             self._forget_file()
         self._file = settings.metrics_file
         self._due = time.monotonic() if self._file else None
+        if self._due is not None:
+            self._loop.turn_by(self._due)
 
     def deadline(self) -> Optional[float]:
         return self._due

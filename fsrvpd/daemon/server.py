@@ -146,7 +146,7 @@ class PipeServer:
         group = next(self._groups) & 0xFFFFFFFF or next(self._groups)
         connection = PipeConnection(self._loop, self, connected, group)
         self.connections.add(connection)
-        self._door.arrived(connection)
+        self._loop.turn_by(self._door.arrived(connection))
 
     def _look(self, events: int) -> None:
         """Somebody touched the directory of the pipe: most likely samba-dcerpcd."""
