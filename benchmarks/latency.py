@@ -3,8 +3,9 @@
 A call is a chain: client, smbd, agent, smbd, client, and only one of them has anything to do
 at a time. So that it is measured and not how long processors take to wake each other up, all
 of them run on one processor, which then never sleeps. What else the machine does can only
-lengthen a call: in many short rounds, in which each agent has its burst after the other, the
-median of a burst counts, and of all rounds the best and the median.
+lengthen a call, and makes times differ by half from one minute to the next, but not so much
+the ratio of two bursts that follow each other: in many short rounds each agent has its burst,
+whose median counts; the median of the rounds' ratios is what is stable.
 
 Unsigned calls are made by Samba's Python module, signed and sealed ones by rpcclient,
 because that module cannot; each stays for all rounds, on one connection. rpcclient's own

@@ -119,7 +119,7 @@ class Service:
         durable = False
         for action in actions:
             if type(action) is Answer:
-                continue
+                continue  # which most are, and quickly told
             if isinstance(action, Save):
                 changes.append((action.shadow_copy_set_id, action.document))
                 durable = durable or action.durable

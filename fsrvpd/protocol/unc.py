@@ -21,19 +21,25 @@ def share_of(unc: str, own_names: Set[str]) -> str:
     `own_names` are this server's names and addresses in `normal_host`'s form. Nothing may
     follow the share, and `.` and `..` are no shares. Raises: PeerError E_INVALIDARG.
     """
-    host, separator, share = unc[2:].partition("\\")
-    share = share[:-1] if share.endswith("\\") else share
-    if not unc.startswith("\\\\") or not separator or not host:
-        raise _invalid(unc, r"is not of the form \\server\share")
-    if not share or share in (".", "..") or _FOREIGN.search(share):
-        raise _invalid(unc, "names no share, or something below a share")
-    name = normal_host(host)
-    if not name or name not in own_names:
+    host, share = _parts(unc)
+    if host not in own_names:
         raise _invalid(unc, "names a host that is not this server")
     return share
 
 
-@lru_cache(maxsize=1024)  # clients name the same few hosts with each request
+@lru_cache(maxsize=256)  # clients name the same few shares with each request
+def _parts(unc: str) -> tuple[str, str]:
+    """Host, in `normal_host`'s form, and share. Raises: PeerError E_INVALIDARG."""
+    host, separator, share = unc[2:].partition("\\")
+    share = share[:-1] if share.endswith("\\") else share
+    name = normal_host(host)
+    if not unc.startswith("\\\\") or not separator or not name:
+        raise _invalid(unc, r"is not of the form \\server\share")
+    if not share or share in (".", "..") or _FOREIGN.search(share):
+        raise _invalid(unc, "names no share, or something below a share")
+    return name, share
+
+
 def normal_host(host: str) -> str:
     """A host name or address in the form in which two of them can be compared: folded,
     without the root's dot, an IPv6 address without zone in its shortest spelling."""
