@@ -47,7 +47,7 @@ class Host(Protocol):
     def refuse(self, pending: Pending, result: int, reason: str) -> None:
         """A call to be answered with nothing but a result."""
 
-    def check(self, response: NtlmResponse, user_sid: str, done: Callable[[Answer], None]) -> None:
+    def check(self, response: NtlmResponse, caller: Caller, done: Callable[[Answer], None]) -> None:
         """A client's claim to be somebody; `done` is called when it has been judged."""
 
     def admits(self, client_address: str, server_address: str) -> bool:
@@ -172,7 +172,7 @@ class PipeConnection:
         question = self._association.question
         if question is not None and question is not self._asked:
             self._asked = question
-            self._host.check(question, self.caller.user_sid, self._take_verdict)
+            self._host.check(question, self.caller, self._take_verdict)
         self._send_outgoing()
 
     def _take_verdict(self, verdict: Answer) -> None:

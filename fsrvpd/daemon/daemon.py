@@ -192,10 +192,12 @@ class Daemon:
         """What time demands of anybody, and when it will do so again."""
         self.housekeeping.expire_when_due()
         self.server.drop_the_slow()
+        self.logins.expire()
         self.lookups.expire()
         self.service.flush()
         self.metrics.write_if_due()
-        for part in (self.service, self.server, self.lookups, self.housekeeping, self.metrics):
+        parts = (self.service, self.server, self.logins, self.lookups, self.housekeeping)
+        for part in (*parts, self.metrics):
             due = part.deadline()
             if due is not None:
                 self.loop.turn_by(due)

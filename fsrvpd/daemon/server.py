@@ -24,7 +24,7 @@ from fsrvpd.daemon.loop import READABLE, Loop
 from fsrvpd.daemon.service import Pending, Service
 from fsrvpd.daemon.shares import ShareFinder
 from fsrvpd.protocol.machine import Call
-from fsrvpd.protocol.ports import NtlmResponse
+from fsrvpd.protocol.ports import Caller, NtlmResponse
 from fsrvpd.rpc.security.requirement import Requirement
 from samba_hooks.pipe import PipeError, PipeListener, PipeWatch
 
@@ -103,8 +103,8 @@ class PipeServer:
     def refuse(self, pending: Pending, result: int, reason: str) -> None:
         self._service.refuse(pending, result, reason)
 
-    def check(self, response: NtlmResponse, user_sid: str, done: Callable[[Answer], None]) -> None:
-        self._logins.check(response, user_sid, done)
+    def check(self, response: NtlmResponse, caller: Caller, done: Callable[[Answer], None]) -> None:
+        self._logins.check(response, caller, done)
 
     def admits(self, client_address: str, server_address: str) -> bool:
         self._finder.is_called(server_address)

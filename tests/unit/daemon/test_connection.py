@@ -39,7 +39,7 @@ class World:
     def refuse(self, pending: Any, result: int, reason: str) -> None:
         raise AssertionError(reason)
 
-    def check(self, response: Any, user_sid: str, done: Any) -> None:
+    def check(self, response: Any, caller: Any, done: Any) -> None:
         raise AssertionError("nobody authenticates here")
 
     def admits(self, client_address: str, server_address: str) -> bool:
