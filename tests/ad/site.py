@@ -88,7 +88,9 @@ class Site(NamedTuple):
     def may_back_up(self, user: User) -> None:
         """Put a user of the domain into the member's own Backup Operators."""
         self.tool("net", "sam", "createbuiltingroup", "Backup Operators", check=False)
-        self.tool("net", "sam", "addmem", "BUILTIN\\Backup Operators", f"{DOMAIN}\\{user.name}")
+        member = ("BUILTIN\\Backup Operators", f"{DOMAIN}\\{user.name}")
+        done = self.tool("net", "sam", "addmem", *member, check=False)
+        assert done.returncode == 0 or "NT_STATUS_MEMBER_IN_ALIAS" in done.stderr, done.stderr
 
 
 @contextmanager
