@@ -18,6 +18,7 @@ cannot be written to. So none is taken when the pool is nearly full.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 from contextlib import nullcontext
 from typing import (
@@ -45,6 +46,8 @@ from fsrvpd.providers.mark import Mark, SnapshotName, encode, label
 from fsrvpd.providers.options import pool_limit, wants_previous_versions
 from fsrvpd.providers.volume_group import Group, group_of, name_of
 from fsrvpd.providers.volume_manager import LogicalVolume, VolumeId
+
+log = logging.getLogger(__name__)
 
 PLACE = f"{snapshot_mounts.PLACE}/lvm"
 
@@ -246,8 +249,11 @@ class Lvm:
 def _held(wanted: Sequence[Tuple[SnapshotRequest, Snapshot]]) -> ContextManager[None]:
     """The volumes, for the time in which several snapshots are taken, if the kernel can."""
     roots = [request.place.volume_root for request, _ in wanted]
-    if len(roots) > 1 and can_hold_for_snapshots():
+    if len(roots) == 1:
+        return nullcontext()
+    if can_hold_for_snapshots():
         return frozen(roots)
+    log.info("%s: one after the other; Linux before 6.8 cannot hold them all", ", ".join(roots))
     return nullcontext()
 
 

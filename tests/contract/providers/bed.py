@@ -17,7 +17,7 @@ from fsrvpd.protocol.ports import (
     Snapshot,
     SnapshotRequest,
 )
-from tests.contract.providers.private_mounts import EMULATED, run, unmount
+from tests.contract.providers.private_mounts import run, unmount
 
 SHARE = "Übersicht 2026"
 DEEP = "Abteilung ß/Bücher und Karten/Ünï cödé"
@@ -31,7 +31,7 @@ class Bed:
     """`directory` is the share: deep inside the volume, with letters beyond ASCII."""
 
     reserved = ".fsrvpd"  # by what a path inside a snapshot is known
-    many = int(os.environ.get("FSRVPD_TEST_MANY", "20" if EMULATED else "300"))
+    many = int(os.environ.get("FSRVPD_TEST_MANY", "300"))
     any_file_system = False  # the provider takes what it is given
     one_moment = True  # all files of a snapshot are of one moment
 
