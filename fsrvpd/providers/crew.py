@@ -45,9 +45,16 @@ class Crew:
             self._changed.notify()
             present = len(self._helpers) + 1
             if present < self._most and len(self._paths) > present * _WORTH_A_HELPER:
-                helper = threading.Thread(target=self._take_part, name="clone", daemon=True)
-                self._helpers.append(helper)
-                helper.start()
+                self._get_help()
+
+    def _get_help(self) -> None:
+        helper = threading.Thread(target=self._take_part, name="clone", daemon=True)
+        try:
+            helper.start()
+        except RuntimeError:  # the system has no thread to spare: then those here do it
+            self._most = 0
+        else:
+            self._helpers.append(helper)
 
     def _take_part(self) -> None:
         while (path := self._next()) is not None:

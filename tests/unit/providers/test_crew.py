@@ -69,3 +69,21 @@ def test_the_first_failure_ends_it_for_all(fatal: type[BaseException]) -> None:
         crew.run("")
     assert done == [""]
     assert crew.failed
+
+
+def test_who_gets_no_help_does_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    done: List[str] = []
+
+    def work(path: str) -> None:
+        done.append(path)
+        if not path:
+            for number in range(100):
+                crew.add(str(number))
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    crew = Crew(work, most=4)
+    crew.run("")
+    assert len(done) == 101
