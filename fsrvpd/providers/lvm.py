@@ -187,7 +187,9 @@ class Lvm:
     def _take(self, request: SnapshotRequest, planned: Snapshot, origin: LogicalVolume) -> None:
         """The snapshot itself, not yet to be seen anywhere. At boot nobody activates it."""
         name, own = ground.parsed(planned), _mark(request)
-        argv = ["lvcreate", "--snapshot", "--name", _volume_of(name)]
+        # Not --snapshot: that has the module dm_snapshot loaded, which it does not use and the
+        # daemon's unit may not do.
+        argv = ["lvcreate", "--type", "thin", "--name", _volume_of(name)]
         argv += ["--permission", "rw" if request.writable else "r"]
         argv += ["--setactivationskip", "y", "--activate", "y", "--ignoreactivationskip"]
         for tag in manager.tags(name.label, own):
