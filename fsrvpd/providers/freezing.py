@@ -31,7 +31,7 @@ def can_hold_for_snapshots() -> bool:
 
 
 @contextmanager
-def frozen(paths: Sequence[str], limit: float = LIMIT) -> Iterator[None]:
+def frozen(paths: Sequence[str], limit: float) -> Iterator[None]:
     """The file systems mounted at `paths`, for the time of the block.
 
     Raises: StorageError when one cannot be frozen, or when the block took too long.

@@ -37,7 +37,7 @@ from fsrvpd.core import files
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.errors import NotOurs, StorageError
 from fsrvpd.protocol.ports import Found, PreviousVersions, SharePlace, Snapshot, SnapshotRequest
-from fsrvpd.providers import ground, snapshot_mounts, volume_group
+from fsrvpd.providers import freezing, ground, snapshot_mounts, volume_group
 from fsrvpd.providers import volume_manager as manager
 from fsrvpd.providers.failures import reported
 from fsrvpd.providers.freezing import can_hold_for_snapshots, frozen
@@ -254,7 +254,7 @@ def _held(wanted: Sequence[Tuple[SnapshotRequest, Snapshot]]) -> ContextManager[
     if len(roots) == 1:
         return nullcontext()
     if can_hold_for_snapshots():
-        return frozen(roots)
+        return frozen(roots, freezing.LIMIT)
     log.info("%s: one after the other; Linux before 6.8 cannot hold them all", ", ".join(roots))
     return nullcontext()
 

@@ -13,7 +13,7 @@ from typing import List
 import pytest
 
 from fsrvpd.errors import StorageError
-from fsrvpd.providers.freezing import frozen
+from fsrvpd.providers.freezing import LIMIT, frozen
 from tests.contract.providers.conftest import MakeVolume
 
 FREEZE, THAW = 0xC0045877, 0xC0045878
@@ -39,20 +39,23 @@ def volumes(make_volume: MakeVolume) -> List[Path]:
 
 
 def test_all_are_frozen_and_then_none(volumes: List[Path]) -> None:
-    with frozen([str(path) for path in volumes]):
+    with frozen([str(path) for path in volumes], LIMIT):
         assert [is_frozen(path) for path in volumes] == [True, True]
     assert [is_frozen(path) for path in volumes] == [False, False]
     (volumes[0] / "file").touch()
 
 
 def test_what_fails_meanwhile_is_told_and_thawed(volumes: List[Path]) -> None:
-    with pytest.raises(KeyError), frozen([str(path) for path in volumes]):
+    with pytest.raises(KeyError), frozen([str(path) for path in volumes], LIMIT):
         raise KeyError
     assert [is_frozen(path) for path in volumes] == [False, False]
 
 
 def test_all_or_none(volumes: List[Path]) -> None:
-    with pytest.raises(StorageError, match="/proc: ") as caught, frozen([str(volumes[0]), "/proc"]):
+    with (
+        pytest.raises(StorageError, match="/proc: ") as caught,
+        frozen([str(volumes[0]), "/proc"], LIMIT),
+    ):
         pytest.fail("one of them cannot be frozen")
     assert caught.value.object == str(volumes[0])
     assert not is_frozen(volumes[0])

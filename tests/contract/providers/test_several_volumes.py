@@ -15,6 +15,7 @@ from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.daemon.jobs import JobRunner
 from fsrvpd.protocol.actions import Commit, Failed, Prepare, Remove, Succeeded
 from fsrvpd.protocol.ports import ShareRegistry
+from fsrvpd.providers import freezing
 from fsrvpd.providers.selection import Selection, standard
 from tests.contract.providers.bed import Bed
 from tests.contract.providers.busy_writer import BusyWriter, numbers
@@ -34,6 +35,12 @@ def beds(request: pytest.FixtureRequest) -> List[Bed]:
 @pytest.fixture
 def selection(mounts: LiveMounts, tmp_path: Path) -> Selection:
     return standard(mounts, lambda share: {}, str(tmp_path))
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On an emulated machine, which may have to share, a command takes many seconds."""
+    monkeypatch.setattr(freezing, "LIMIT", 300.0)
 
 
 @pytest.fixture
