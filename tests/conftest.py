@@ -9,10 +9,15 @@ from importlib.metadata import version
 from typing import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from fsrvpd import core
 from tests.lab import leftovers, namespaces
 from tests.lab.daemon import SCRIPTS
+
+# How long an example takes says something of the machine's load, nothing of what is tested.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 TOOLS = {
     "samba": ["smbd", "-V"],
