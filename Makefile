@@ -41,11 +41,13 @@ test-ad: deps
 # The contract of providers on storage that this machine's kernel may not have. BEDS names
 # some of them; without, it is all. What is built for them stays in ~/.cache/fsrvpd, or
 # wherever $FSRVPD_TEST_CACHE says. $FSRVPD_TEST_MANY is how many snapshots are many: on an
-# emulated machine, where each takes seconds, 20 unless set.
+# emulated machine, where each takes seconds, 20 unless set. All includes a stock smbd above
+# LVM: Samba's own agent through vfs_shell_snap, and previous versions.
 test-platform: deps
 	@packaging/install-test-packages packaging/debian-platform-packages.txt
 	@$(MAKE) --no-print-directory --silent venv
 	$(VENV)/bin/python -m tests.platform $(BEDS)
+	$(if $(BEDS),,$(VENV)/bin/python -m tests.platform.samba)
 
 # The wheel beside the Samba of Debian 11, 12, 13 and unstable, with their own Pythons. The
 # releases are kept in the same place: five minutes to fetch, three to test.

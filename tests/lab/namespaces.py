@@ -30,6 +30,8 @@ HOLD = (
     "directory=$1; shift; unshare --mount --net --pid --fork --kill-child --mount-proc "
     '"$@"; exec rm -rf --one-file-system -- "$directory"'
 )
+# How many times as long everything may take, on a machine that is known to be slow.
+SLOWNESS = float(os.environ.get("FSRVPD_TEST_SLOWNESS", "1"))
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C.UTF-8",
@@ -68,7 +70,7 @@ def describe(done: subprocess.CompletedProcess[str]) -> str:
 
 def wait_until(what: str, condition: Callable[[], bool], timeout: float = 20.0) -> None:
     """Poll until `condition` holds. Raises: LabError after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * SLOWNESS
     while not condition():
         if time.monotonic() > deadline:
             raise LabError(f"waited {timeout:g} s in vain: {what}")
@@ -93,7 +95,7 @@ class LabProcess:
 
     def wait(self, timeout: float = 20.0) -> int:
         """Raises: subprocess.TimeoutExpired."""
-        return self._entrance.wait(timeout)
+        return self._entrance.wait(timeout * SLOWNESS)
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
@@ -181,7 +183,7 @@ class Lab:
             start_new_session=True,
         ) as entrance:
             try:
-                stdout, stderr = entrance.communicate(input, timeout)
+                stdout, stderr = entrance.communicate(input, timeout * SLOWNESS)
             except subprocess.TimeoutExpired:
                 os.kill(only_child(entrance.pid), signal.SIGKILL)
                 said = "".join(entrance.communicate())
@@ -272,9 +274,9 @@ class Lab:
         assert self._shell.stdout is not None
         self._shell.stdin.close()
         self._shell.stdout.close()
-        self._shell.wait(30)
+        self._shell.wait(30 * SLOWNESS)
         for entrance in self._entrances:
-            entrance.wait(30)
+            entrance.wait(30 * SLOWNESS)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _entrance(self) -> list[str]:

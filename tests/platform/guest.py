@@ -24,6 +24,7 @@ PACKAGES = (
     *("acl", "attr", "btrfs-progs", "e2fsprogs", "xfsprogs", "mount", "util-linux", "kmod"),
     *("dmsetup", "lvm2", "thin-provisioning-tools", "udev", "zfsutils-linux", "python3"),
 )
+SAMBA = ("samba", "samba-vfs-modules", "smbclient", "iproute2")
 # In this order, each after what it needs; what else there is the guest finds by itself.
 EARLY_MODULES = ("virtio_pci", "virtio_rng", "9pnet_virtio", "9p", "overlay")
 KERNEL_ARGUMENTS = "console=ttyS0 panic=-1 quiet mitigations=off"
@@ -72,6 +73,11 @@ sleep 60
 def programs() -> Path:
     """The guest's root. Raises: CannotBuild."""
     return tree("guest", PACKAGES)
+
+
+def programs_with_samba() -> Path:
+    """The same for who needs an smbd in it. Raises: CannotBuild."""
+    return tree("guest-samba", (*PACKAGES, *SAMBA))
 
 
 class Guest:
