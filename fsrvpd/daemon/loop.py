@@ -10,6 +10,7 @@ import logging
 import math
 import os
 import select
+import signal
 import time
 from collections import deque
 from typing import Callable
@@ -32,6 +33,7 @@ class Loop:
         self._rung: deque[Callable[[], None]] = deque()
         self._bell, self._rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._running = True
+        self._heeds_signals = False
         self._due = 0.0  # when `when_due` is called next, in seconds of the monotonic clock
         self.add(self._bell, READABLE, self._answer_bell)
 
@@ -57,6 +59,12 @@ class Loop:
         """End `run`; safe in signal handlers."""
         self._running = False
         self._pull()
+
+    def heed_signals(self) -> None:
+        """Let every signal end the wait, in the main thread only: one that comes just before
+        the wait, or to another thread, would else be handled when the wait is over."""
+        signal.set_wakeup_fd(self._rope, warn_on_full_buffer=False)
+        self._heeds_signals = True
 
     def _pull(self) -> None:
         try:
@@ -99,6 +107,8 @@ class Loop:
             self._rung.popleft()()
 
     def close(self) -> None:
+        if self._heeds_signals:
+            signal.set_wakeup_fd(-1)
         self._epoll.close()
         os.close(self._bell)
         os.close(self._rope)

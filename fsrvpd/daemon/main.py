@@ -83,6 +83,7 @@ def log_file(samba: SambaConfiguration, tools: SambaTools) -> str:
 def serve(registry: Registry, configuration: Configuration, level: LogLevel, parts: Parts) -> None:
     tell_complaints(configuration.complaints)
     daemon = Daemon(registry, configuration, level, parts)
+    daemon.loop.heed_signals()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: daemon.loop.stop())
     signal.signal(signal.SIGHUP, lambda *_: daemon.loop.ring(daemon.administration.reload))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from typing import Iterator
@@ -51,6 +52,32 @@ def test_a_turn_may_bring_forward_what_is_due(loop: Loop) -> None:
     loop.ring(lambda: loop.turn_by(time.monotonic()))
     loop.run(nothing, when_due)
     assert dues == ["due", "due"]
+
+
+def test_a_signal_that_another_thread_gets_ends_the_wait(loop: Loop) -> None:
+    """As does one that comes when the interpreter has looked for signals and not waited yet:
+    neither interrupts the wait itself."""
+    loop.heed_signals()
+    before = signal.signal(signal.SIGUSR1, lambda *_: loop.stop())
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    other = threading.Thread(target=signalled)
+    other.start()
+    try:
+        loop.run(nothing, nothing)
+        waited = other.is_alive()
+    finally:
+        other.join()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+        signal.signal(signal.SIGUSR1, before)
+    assert waited, "the loop went on until something else happened"
+
+
+def signalled() -> None:
+    """Takes a signal that others have blocked, once they wait, and stays for a while."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+    time.sleep(0.2)
+    signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+    time.sleep(2)
 
 
 def test_others_may_ring(loop: Loop) -> None:
