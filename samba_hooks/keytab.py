@@ -26,6 +26,7 @@ log = logging.getLogger("samba_hooks.keytab")
 
 PATIENCE = 5.0  # s between two looks at secrets.tdb
 PATIENCE_AFTER_FAILURE = 60.0  # s
+PATIENCE_AT_END = 3.0  # s
 
 _MEMBER = "ROLE_DOMAIN_MEMBER"
 _DEDICATED = "dedicated keytab"
@@ -67,7 +68,10 @@ class ExportedKeytab:
             self._thread.start()
 
     def close(self) -> None:
+        """An export under way is waited for, but not for long: it may hang."""
         self._end.set()
+        if self._thread.is_alive():
+            self._thread.join(PATIENCE_AT_END)
 
     def is_current(self) -> bool:
         return self._exported is not None and self._exported == self._changed()
