@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from pathlib import Path
 from typing import Callable, List
 
@@ -12,6 +13,7 @@ from tests.contract.providers.bed import Bed, fill, new_id
 from tests.contract.providers.private_mounts import output, run
 
 _numbers = itertools.count()
+_PATIENCE = 120.0  # s
 
 
 class Pool:
@@ -75,6 +77,24 @@ class ZfsBed(Bed):
     def exhaust(self) -> None:
         """Not to the last byte: it keeps a reserve, and becomes ever slower."""
         fill(self.volume / "ballast", (1 << 22, 1 << 20))
+
+    def relieve(self) -> None:
+        """What a deleted file held can be used again some transactions later."""
+        super().relieve()
+        limit = time.monotonic() + _PATIENCE
+        while not self._takes_snapshots():
+            assert time.monotonic() < limit, "the space of a deleted file cannot be used again"
+            run("zpool", "sync", self._pool.name)
+            time.sleep(0.2)
+
+    def _takes_snapshots(self) -> bool:
+        trial = f"{self.dataset}@trial"
+        try:
+            run("zfs", "snapshot", trial)
+        except AssertionError:
+            return False
+        run("zfs", "destroy", trial)
+        return True
 
     def cut_power(self) -> None:
         self._pool.cut_power()
