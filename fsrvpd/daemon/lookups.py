@@ -73,11 +73,11 @@ class Lookups:
 
     def _search(self, sought: str, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         wait = _Wait(time.monotonic() + self._patience, done)
+        self._loop.turn_by(wait.deadline)  # those who asked before may have been told already
         if sought in self._waits:
             self._waits[sought].append(wait)
             return
         self._waits[sought] = [wait]
-        self._loop.turn_by(wait.deadline)
 
         def search() -> None:
             found = _attempt(work, sought)

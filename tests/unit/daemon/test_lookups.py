@@ -128,3 +128,15 @@ def test_a_search_that_breaks_is_an_answer_too(world: World, caplog: Any) -> Non
     world.turn_until_told(1)
     assert world.told[0].result == HResult.E_UNEXPECTED
     assert "please report this" in caplog.text
+
+
+def test_everybody_who_waits_tells_the_loop_by_when(
+    hasty: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also who joins a search that all before him have given up."""
+    named: list[float] = []
+    monkeypatch.setattr(hasty.loop, "turn_by", named.append)
+    hasty.ask()
+    hasty.lookups.expire()
+    hasty.ask()
+    assert named[1:] == [hasty.lookups.deadline()]
