@@ -1,7 +1,10 @@
-"""Measure and print ratios: `python -m benchmarks [codec] [lookups] [request] [latency]
-[sequences]`, all of them unless some are named. `sequences` draws docs/create-time.svg.
+"""Measure and print ratios: `python -m benchmarks [codec] [lookups] [rpc] [request]
+[latency] [binds] [disks] [creators] [sequences] [shares] [requestor] [writers] [skew] [reading]`.
+Without arguments all are measured.
+`sequences` draws docs/create-time.svg; `disks`, `shares` and `reading` write their tables into
+docs/performance.md.
 
-The parts behind smbd want root, as `make test` does.
+The measurements behind smbd need root, as `make test` does.
 """
 
 from __future__ import annotations
@@ -10,12 +13,32 @@ import sys
 from operator import truediv
 from pathlib import Path
 from statistics import median
-from typing import Callable
+from typing import Callable, Iterable
 
-from benchmarks import codec, latency, lookups, machine, picture, request_path, sequences
-from benchmarks.beds import beds
+from benchmarks import (
+    binds,
+    codec,
+    creators,
+    disks,
+    latency,
+    lookups,
+    machine,
+    many_shares,
+    member_binds,
+    picture,
+    reading,
+    request_path,
+    requestor,
+    rpc_protection,
+    sequences,
+    skew,
+    writers,
+)
 from benchmarks.sequences import Level
+from benchmarks.servers import servers
 
+PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+END = "<!-- end -->\n"
 PICTURE = Path(__file__).parent.parent / "docs" / "create-time.svg"
 COLUMNS = ("fsrvpd p50", "Samba p50", "ratio", "fsrvpd best", "Samba best", "ratio")
 STEPS = (
@@ -53,6 +76,12 @@ def show_lookups() -> None:
         show(name, f"{seconds * 1e6:.2f} us")
 
 
+def show_rpc() -> None:
+    head("request, the RPC layer alone", "protection", "time")
+    for (method, protection), seconds in rpc_protection.measure().items():
+        show(method, protection, f"{seconds * 1e6:.2f} us")
+
+
 def show_request() -> None:
     head("request, from socket to socket", "time")
     for name, seconds in request_path.measure().items():
@@ -61,15 +90,15 @@ def show_request() -> None:
 
 def show_latency() -> None:
     head("call through smbd", "", "fsrvpd", "Samba", "ratio", "floor")
-    with latency.one_processor(), beds("ours", "samba", "floor") as opened:
+    with latency.one_processor(), servers("ours", "samba", "floor") as opened:
         _show_calls("unsigned", latency.unsigned(opened))
-        secured = {name: bed for name, bed in opened.items() if name != "floor"}
+        secured = {name: server for name, server in opened.items() if name != "floor"}
         for binding in ("sign", "seal"):
             _show_calls(f"[{binding}]", latency.secured(secured, binding))
 
 
 def _show_calls(binding: str, found: latency.Medians) -> None:
-    """The best and the median of all rounds; of the ratios of each round, the median."""
+    """Print the best and the median time of all rounds, and the median of the rounds' ratios."""
     for method, times in found.items():
         ours, samba, *floor = (
             f"{min(rounds) * 1e6:.0f}, {median(rounds) * 1e6:.0f} us" for rounds in times.values()
@@ -78,10 +107,52 @@ def _show_calls(binding: str, found: latency.Medians) -> None:
         show(method, binding, ours, samba, f"{ratio:.2f}", *floor)
 
 
+def show_binds() -> None:
+    """The ratio is the median of the rounds' ratios."""
+    head("open, bind and first call", *COLUMNS)
+    with servers("ours", "samba") as opened:
+        _show_binds(binds.measure(opened))
+    _show_binds(member_binds.measure())
+
+
+def _show_binds(found: latency.Medians) -> None:
+    for kind, times in found.items():
+        ours, samba = times["ours"], times["samba"]
+        cells = [
+            f"{value(rounds) * 1e3:.2f} ms" for value in (median, min) for rounds in (ours, samba)
+        ]
+        ratio = f"{median(map(truediv, ours, samba)):.2f}"
+        show(kind, *cells[:2], ratio, *cells[2:], f"{min(ours) / min(samba):.2f}")
+
+
+def show_disks() -> None:
+    with servers("ours", "samba", slow_flush=True) as opened:
+        rows = list(disks.measure(opened))
+    _write("disks", disks.lines(rows))
+
+
+def _write(part: str, lines: Iterable[str]) -> None:
+    """Print a table, and put it into the page where that says which part wrote it."""
+    table, begin = "\n".join(lines), f"<!-- python -m benchmarks {part} -->\n"
+    print(table)
+    before, _, rest = PAGE.read_text().partition(begin)
+    after = rest.partition(END)[2]
+    where = f"On an {machine.describe()}; load {machine.load()}."
+    PAGE.write_text(f"{before}{begin}{where}\n\n{table}\n{END}{after}")
+
+
+def show_creators() -> None:
+    head("clients", "server", "sets per second", "freeze window, p99")
+    with servers("ours", "samba") as opened:
+        for row in creators.measure(opened):
+            window = f"{row.window * 1e3:.1f} ms"
+            show(row.clients, row.server, f"{row.sets_per_second:.1f}", window)
+
+
 def show_sequences() -> None:
     levels: list[Level] = []
     head("sets", "sequence", *COLUMNS)
-    with beds("ours", "samba") as opened:
+    with servers("ours", "samba") as opened:
         for level in sequences.measure(opened):
             levels.append(level)
             for sequence in ("create", "delete"):
@@ -98,13 +169,59 @@ def show_sequences() -> None:
 
 
 def _show_growth(levels: list[Level]) -> None:
-    """Whether our steps cost more the more sets there are; Expose and the deletion are the two
-    that change Samba's registry."""
+    """Show whether fsrvpd's steps take longer with more sets. Only Expose and the deletion change
+    Samba's registry."""
     head("step, fsrvpd, p50", *(f"{level.sets} sets" for level in levels))
     for step in (*STEPS, "DeleteShareMapping"):
         show(step, *(f"{level.median('ours', step) * 1e3:.2f} ms" for level in levels))
     apart = [level.without("ours", "create", "ExposeShadowCopySet") for level in levels]
     show("create without Expose", *(f"{seconds * 1e3:.2f} ms" for seconds in apart))
+
+
+def show_shares() -> None:
+    _write("shares", many_shares.lines())
+
+
+def show_requestor() -> None:
+    head(
+        "client",
+        "create p50",
+        "best",
+        "of it the server",
+        "round trips",
+        "its share of the window",
+        "process start",
+    )
+    for client, creates in requestor.measure().items():
+        show(
+            client,
+            f"{requestor.middle(creates, lambda made: made.create) * 1e3:.2f} ms",
+            f"{min(made.create for made in creates) * 1e3:.2f} ms",
+            f"{requestor.middle(creates, lambda made: made.server) * 1e3:.2f} ms",
+            creates[0].round_trips,
+            f"{requestor.middle(creates, lambda made: made.client) * 1e3:.2f} ms",
+            f"{requestor.middle(creates, lambda made: made.start) * 1e3:.0f} ms",
+        )
+
+
+def show_writers() -> None:
+    head("writer", "window, median", "worst", "of it the freeze")
+    for name, found in writers.measure().items():
+        show(name, *(f"{ms:.1f} ms" for ms in (found.median, found.worst, found.freeze)))
+
+
+def show_skew() -> None:
+    head("two servers, one set", "median", "worst")
+    found = skew.measure()
+    for name, values in (
+        ("between the answers to their commits", [each.skew for each in found]),
+        ("from the first commit to the last answer", [each.window for each in found]),
+    ):
+        show(name, f"{median(values) * 1e3:.2f} ms", f"{max(values) * 1e3:.2f} ms")
+
+
+def show_reading() -> None:
+    _write("reading", reading.lines(reading.measure()))
 
 
 def _times(level: Level, name: str) -> list[str]:
@@ -135,9 +252,18 @@ def draw(levels: list[Level]) -> str:
 PARTS: dict[str, Callable[[], None]] = {
     "codec": show_codec,
     "lookups": show_lookups,
+    "rpc": show_rpc,
     "request": show_request,
     "latency": show_latency,
+    "binds": show_binds,
+    "disks": show_disks,
+    "creators": show_creators,
     "sequences": show_sequences,
+    "shares": show_shares,
+    "requestor": show_requestor,
+    "writers": show_writers,
+    "skew": show_skew,
+    "reading": show_reading,
 }
 
 

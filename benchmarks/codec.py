@@ -1,4 +1,4 @@
-"""The C core against impacket's NDR, for the same messages and called from Python."""
+"""The C core compared with impacket's NDR: the same messages, called from Python."""
 
 from __future__ import annotations
 

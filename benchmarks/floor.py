@@ -1,7 +1,7 @@
 """A daemon that does nothing: floor.py SOCKET answers every request with fixed bytes.
 
-The handshakes are done with fsrvpd's own modules; from then on each readable connection
-costs one epoll_wait, one recv and one send.
+The handshakes use fsrvpd's own modules. After them, each request costs one epoll_wait, one recv
+and one send.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from fsrvpd.core import messages, ndr
 from fsrvpd.core.messages import Opnum
 from fsrvpd.core.ndr import Syntax
 from fsrvpd.rpc.association import Association
-from samba_hooks import npa
-from samba_hooks.message_mode import MessageFraming
+from samba_hooks.pipe import named_pipe_auth
+from samba_hooks.pipe.framing import MessageFraming
 
 RECEIVE = 65536
 CALL_ID = slice(14, 18)  # of a framed PDU
@@ -28,7 +28,7 @@ ANSWERS: dict[Opnum, messages.Response] = {
 
 
 def framed_answers() -> dict[int, tuple[bytes, bytes]]:
-    """What stands before and behind the call id."""
+    """Return the bytes before and after the call id of each answer, by opnum."""
     found = {}
     for opnum, response in ANSWERS.items():
         stub = ndr.encode_response(opnum, response, Syntax.NDR)
@@ -42,9 +42,9 @@ def framed_answers() -> dict[int, tuple[bytes, bytes]]:
 
 
 def shake_hands(connected: socket.socket) -> None:
-    """named_pipe_auth and the bind, blocking."""
+    """Do named_pipe_auth and the bind, blocking."""
     request = connected.recv(RECEIVE)
-    connected.send(npa.reply(npa.parse_request(request).level))
+    connected.send(named_pipe_auth.reply(named_pipe_auth.parse_request(request).level))
     association, framing = Association(1), MessageFraming()
     for message in framing.feed(connected.recv(RECEIVE)):
         association.receive(message)
@@ -69,8 +69,8 @@ def serve(listener: socket.socket) -> None:
             if not data:
                 connections.pop(file).close()
                 continue
-            before, behind = answers[data[OPNUM]]
-            connections[file].send(before + data[CALL_ID] + behind)
+            before, after = answers[data[OPNUM]]
+            connections[file].send(before + data[CALL_ID] + after)
 
 
 def main(path: str) -> None:

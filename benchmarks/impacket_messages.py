@@ -1,4 +1,4 @@
-"""Two messages of MS-FSRVP as impacket's NDR describes them, for comparison."""
+"""Two messages of MS-FSRVP in impacket's NDR, for comparison."""
 
 from __future__ import annotations
 

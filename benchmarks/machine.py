@@ -1,4 +1,4 @@
-"""What was measured on: a number without its machine is none."""
+"""The machine of a measurement, without which a number means nothing."""
 
 from __future__ import annotations
 

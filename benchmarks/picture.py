@@ -1,4 +1,4 @@
-"""Create time against the number of sets, as an SVG that needs no library."""
+"""An SVG of the create time over the number of sets, made without a library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Point = tuple[float, float]  # sets, milliseconds
 
 
 class Axis:
-    """Logarithmic, from `low` to `high`, drawn from pixel `first` to `last`."""
+    """A logarithmic axis from `low` to `high`, drawn from pixel `first` to `last`."""
 
     def __init__(self, low: float, high: float, first: float, last: float) -> None:
         self.low, self.high = low, high
@@ -25,7 +25,7 @@ class Axis:
 
 
 def svg(curves: Mapping[str, Sequence[Point]], title: str) -> str:
-    """No sets at all stand at the left edge, where a logarithm would not."""
+    """Draw the curves. Zero sets, which have no logarithm, are drawn at the left edge."""
     points = [point for curve in curves.values() for point in curve]
     highest = max(milliseconds for _, milliseconds in points)
     x = Axis(30, 10_000, LEFT, WIDTH - RIGHT)
@@ -44,9 +44,9 @@ def svg(curves: Mapping[str, Sequence[Point]], title: str) -> str:
 def _grid(x: Axis, y: Axis) -> list[str]:
     parts = []
     for sets in (0, 100, 300, 1000, 2000, 5000):
-        place = x.at(max(sets, x.low))
-        parts.append(_line(place, HEIGHT - BOTTOM, place, TOP))
-        parts.append(_text(place, HEIGHT - BOTTOM + 18, str(sets), "middle"))
+        location = x.at(max(sets, x.low))
+        parts.append(_line(location, HEIGHT - BOTTOM, location, TOP))
+        parts.append(_text(location, HEIGHT - BOTTOM + 18, str(sets), "middle"))
     value = y.low
     while value <= y.high:
         parts.append(_line(LEFT, y.at(value), WIDTH - RIGHT, y.at(value)))

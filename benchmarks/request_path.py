@@ -1,4 +1,4 @@
-"""What one request costs the daemon, from socket to socket, without smbd and a client.
+"""The cost of one request in the daemon, from socket to socket, without smbd and a client.
 
 python -m benchmarks.request_path [profile]
 """
@@ -13,6 +13,7 @@ import struct
 import sys
 import time
 import uuid
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Optional, Sequence
@@ -21,28 +22,37 @@ from benchmarks.timing import best
 from fsrvpd.core import messages, ndr
 from fsrvpd.core.messages import Guid, Opnum
 from fsrvpd.core.ndr import Syntax
-from fsrvpd.daemon.connection import PipeConnection
-from fsrvpd.daemon.loop import READABLE, Loop
-from fsrvpd.daemon.service import Pending, Service
-from fsrvpd.protocol.agent import Agent
-from fsrvpd.protocol.machine import Call
-from fsrvpd.protocol.ports import Share, SharePlace
+from fsrvpd.daemon.agent.driver import AgentDriver
+from fsrvpd.daemon.event_loop import READABLE, EventLoop
+from fsrvpd.daemon.pipe.connection import PipeConnection
+from fsrvpd.daemon.pipe.connection_limits import ConnectionLimiter
+from fsrvpd.errors import StoreError
+from fsrvpd.protocol.ports import Share, ShareLocation
+from fsrvpd.protocol.server.agent import Agent
 from fsrvpd.protocol.settings import AgentSettings
-from fsrvpd.rpc.security.requirement import Requirement
-from samba_hooks.message_mode import MessageFraming
+from fsrvpd.rpc.security.requirement import RequiredProtection
+from samba_hooks.pipe.framing import MessageFraming
 
 VECTORS = Path(__file__).parent.parent / "tests" / "vectors"
-INTRODUCTION = VECTORS / "npa" / "level7_samba4.17.12_standalone_root.bin"
+PIPE_AUTH = VECTORS / "npa" / "level7_samba4.17.12_standalone_root.bin"
 INTERFACE = uuid.UUID("a8e0653c-2744-4389-a61d-7373df8b2292").bytes_le + struct.pack("<HH", 1, 0)
 NDR = uuid.UUID("8a885d04-1ceb-11c9-9fe8-08002b104860").bytes_le + struct.pack("<I", 2)
-PLACE = SharePlace(Share("data", "/v", False), "btrfs:1", "/v", "btrfs", "/v")
+PLACE = ShareLocation(Share("data", "/v", False), "btrfs:1", "/v", "btrfs", "/v")
 REQUESTS = (messages.GetSupportedVersion(), messages.IsPathSupported("\\\\NAS\\data\\"))
 NUMBER = 100
 
 
 class NoStore:
-    def apply(self, changes: Sequence[tuple[Guid, Optional[str]]], *, durable: bool = True) -> None:
-        return None
+    confirms_answers = False
+
+    def submit(
+        self,
+        changes: Sequence[tuple[Guid, Optional[str]]],
+        *,
+        durable: bool,
+        done: Callable[[Optional[StoreError]], None],
+    ) -> None:
+        done(None)
 
     def load(self) -> dict[Guid, str]:
         return {}
@@ -52,52 +62,47 @@ class NoStore:
 
 
 class OneShare:
-    """A `connection.Host` that has neither a socket nor a disk."""
+    """A stub for lookups, resolver and authenticator."""
 
-    requirement = Requirement(integrity=False, privacy=False)
     acceptors: Any = None
+    requirement = RequiredProtection(integrity=False, privacy=False)
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def find(self, unc: str, caller: str, done: Callable[[ShareLocation], None]) -> None:
+        done(PLACE)
 
-    def take(self, pending: Pending, request: messages.Request) -> None:
-        place = PLACE if isinstance(request, messages.IsPathSupported) else None
-        caller, opnum = pending.peer.caller, pending.opnum
-        self._service.call(Call(pending, caller, opnum, request, place))
-
-    def refuse(self, pending: Pending, result: int, reason: str) -> None:
-        raise AssertionError(reason)
-
-    def check(self, response: Any, caller: Any, done: Any) -> None:
-        raise AssertionError("nobody authenticates here")
-
-    def admits(self, client_address: str, server_address: str) -> bool:
-        return True
-
-    def settled(self, connection: PipeConnection) -> None:
+    def add_own_address(self, address: str) -> None:
         return None
-
-    def closed(self, connection: PipeConnection) -> None:
-        raise AssertionError("hung up")
 
 
 class Pipe:
-    """The daemon's own path from a readable socket to an answer, and smbd's end of it."""
+    """The daemon's path from a readable socket to an answer, and smbd's end of the socket."""
 
     def __init__(self) -> None:
-        self.loop = Loop()
+        self.loop = EventLoop()
         agent = Agent(AgentSettings("NAS"), lambda: uuid.uuid4().bytes_le, time.time, {"nas"})
-        self.service = Service(agent, NoStore(), lambda job: None)
+        stand_in: Any = OneShare()
         self.smbd, ours = socket.socketpair()
         ours.setblocking(False)
-        PipeConnection(self.loop, OneShare(self.service), ours, 1)
-        self.exchange(INTRODUCTION.read_bytes())
+        PipeConnection(
+            self.loop,
+            ours,
+            1,
+            limits=ConnectionLimiter(self.loop),
+            authenticator=stand_in,
+            resolver=stand_in,
+            driver=AgentDriver(self.loop, agent, NoStore(), stand_in, stand_in),
+        )
+        self.exchange(PIPE_AUTH.read_bytes())
         self.exchange(framed(11, bind()))
+
+    def close(self) -> None:
+        self.smbd.close()
+        self.loop.run_once(1)
+        self.loop.close()
 
     def exchange(self, message: bytes) -> bytes:
         self.smbd.send(message)
-        self.loop.turn(1)
-        self.service.flush()
+        self.loop.run_once(1)
         return self.smbd.recv(4096)
 
 
@@ -117,34 +122,34 @@ def request(message: messages.Request) -> bytes:
     return framed(0, struct.pack("<IHH", len(stub), 0, opnum) + stub)
 
 
-def floor(message: bytes) -> Callable[[], None]:
-    """The system calls alone: wait, receive, send; and the peer's send and receive."""
+def floor(message: bytes) -> float:
+    """Only the system calls: wait, receive, send, and the peer's send and receive."""
     smbd, ours = socket.socketpair()
-    epoll = select.epoll()
-    epoll.register(ours.fileno(), READABLE)
+    with smbd, ours, select.epoll() as epoll:
+        epoll.register(ours.fileno(), READABLE)
 
-    def turn() -> None:
-        smbd.send(message)
-        epoll.poll(1)
-        ours.send(ours.recv(65536))
-        smbd.recv(4096)
+        def run_once() -> None:
+            smbd.send(message)
+            epoll.poll(1)
+            ours.send(ours.recv(65536))
+            smbd.recv(4096)
 
-    return turn
+        return best(run_once, NUMBER)
 
 
 def measure() -> dict[str, float]:
-    """Seconds a request, the peer's own two system calls included."""
-    pipe = Pipe()
-    times = {"floor": best(floor(request(REQUESTS[0])), NUMBER)}
-    for message in REQUESTS:
-        data = request(message)
-        times[type(message).__name__] = best(partial(pipe.exchange, data), NUMBER)
+    """Return seconds per request, including the peer's two system calls."""
+    times = {"floor": floor(request(REQUESTS[0]))}
+    with closing(Pipe()) as pipe:
+        for message in REQUESTS:
+            data = request(message)
+            times[type(message).__name__] = best(partial(pipe.exchange, data), NUMBER)
     return times
 
 
 def profile() -> None:
-    pipe, data = Pipe(), request(REQUESTS[0])
-    with cProfile.Profile() as profiler:
+    data = request(REQUESTS[0])
+    with closing(Pipe()) as pipe, cProfile.Profile() as profiler:
         for _ in range(5000):
             pipe.exchange(data)
     pstats.Stats(profiler).sort_stats("tottime").print_stats(40)

@@ -1,15 +1,15 @@
-"""Times that noise can only lengthen: the best of several runs is the nearest to the truth."""
+"""Noise can only lengthen times, so the best of several runs is the most accurate."""
 
 from __future__ import annotations
 
 import time
 from typing import Callable
 
-ROUNDS = 100  # short ones, so that one or the other is not interrupted
+ROUNDS = 100  # rounds are short, so that some are not interrupted
 
 
 def best(work: Callable[[], object], number: int, rounds: int = ROUNDS) -> float:
-    """Seconds that one call takes: the best mean of several rounds."""
+    """Return seconds per call: the best mean of several rounds."""
     found = float("inf")
     for _ in range(rounds):
         began = time.perf_counter()

@@ -1,1 +1,1 @@
-"""`make demo`: fsrvpd at work, beside a private Samba."""
+"""`make demo`: fsrvpd with a private Samba."""

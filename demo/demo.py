@@ -1,8 +1,8 @@
-"""The main job, told step by step: a backup of a Samba share as Windows would take it.
+"""The main use step by step: a backup of a Samba share, as Windows makes it.
 
-Everything happens in namespaces of its own, on a loopback address, with a volume in a
-file. The machine's own Samba, its accounts and its disks are not touched, and nothing
-is left, however this ends.
+Everything runs in private namespaces, on a loopback address, with a volume in a file. The
+machine's own Samba, its accounts and its disks are not touched, and nothing is left behind,
+however the demo ends.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import signal
 import sys
 from typing import NamedTuple, NoReturn
 
-from tests.lab import FsrvpdProcess, Lab, LabError, Samba, Share, User, fss
+from lab import FsrvpdProcess, Lab, LabError, Samba, Share, User, fss
 
 SHARE = "projects"
 FILE = "report.txt"
 OLD = "Draft of Monday.\n"
 NEW = "Overwritten on Tuesday.\n"
-BINDING = "sign"  # rpcclient does not by itself, and fsrvpd wants it
+BINDING = "sign"  # rpcclient signs only on request; fsrvpd requires signing
 
 
 class DemoFailed(Exception):
-    """Something is not as the demo says; the text says what was seen instead."""
+    """The demo did not see what it expected; the text says what it saw instead."""
 
 
 class Stage(NamedTuple):
@@ -47,14 +47,14 @@ def require(true: bool, otherwise: str) -> None:
 
 
 def with_names(stage: Stage, text: str) -> str:
-    """Users by name where Samba's tool prints their SIDs."""
+    """Replace the SIDs that Samba's tool prints with names of users."""
     for user in (stage.samba.root, stage.anna):
         text = text.replace(stage.samba.sid(user), user.name)
     return text
 
 
 def set_the_stage(lab: Lab) -> Stage:
-    say("A private Samba, seen by nobody else: own network, mounts, processes and accounts.")
+    say("A private Samba starts, with a network, mounts, processes and accounts of its own.")
     volume = lab.volume("btrfs", "volume")
     directory = volume / SHARE
     lab.run(["mkdir", "-m", "0777", directory])
@@ -63,7 +63,7 @@ def set_the_stage(lab: Lab) -> Stage:
     anna, eve = samba.add_user("anna"), samba.add_user("eve")
     samba.let_in(SHARE, {samba.root: "FULL", anna: "FULL"})
     show(f"smbd listens at {samba.address}; the share {SHARE} is {directory}, on btrfs in a file.")
-    show("Its permissions let in root and anna, but not eve.")
+    show("Its permissions admit root and anna, but not eve.")
     return Stage(lab, samba, FsrvpdProcess(lab, samba), anna, eve)
 
 
@@ -84,31 +84,31 @@ def take_a_backup(stage: Stage) -> fss.ShadowCopy:
     done = stage.samba.rpcclient(f"fss_create_expose backup ro {SHARE}", binding=BINDING)
     show(done.stdout)
     copies = fss.exposed(done.stdout)
-    require(len(copies) == 1, "rpcclient does not tell of one exposed copy")
+    require(len(copies) == 1, "rpcclient did not report one exposed copy")
     require(stage.daemon.calls() != [], "the log of fsrvpd has no call: who answered?")
     return copies[0]
 
 
 def look_at_the_mapping(stage: Stage, copy: fss.ShadowCopy) -> None:
-    say("It asks under which share it finds the copy, and declares the recovery complete.")
+    say("The client asks for the share that shows the copy, and completes the recovery.")
     command = f"fss_get_mapping {SHARE} {copy.set_id} {copy.copy_id}"
     show(stage.samba.rpcclient(command, binding=BINDING).stdout)
     show(stage.samba.rpcclient(f"fss_recovery_complete {copy.set_id}", binding=BINDING).stdout)
 
 
 def change_and_read_back(stage: Stage, copy: fss.ShadowCopy) -> None:
-    say(f"Anna changes {FILE}. The shadow copy share still has what she wrote first.")
+    say(f"Anna changes {FILE}. The shadow copy share still has the old content.")
     stage.samba.write(SHARE, FILE, NEW, user=stage.anna)
     now = stage.samba.read(SHARE, FILE, user=stage.anna)
-    then = stage.samba.read(copy.share, FILE, user=stage.anna)
+    before = stage.samba.read(copy.share, FILE, user=stage.anna)
     show(f"{SHARE}: {now}")
-    show(f"{copy.share}: {then}")
+    show(f"{copy.share}: {before}")
     require(now == NEW, "the share does not have the new content")
-    require(then == OLD, "the shadow copy does not have the old content")
+    require(before == OLD, "the shadow copy does not have the old content")
 
 
 def compare_the_permissions(stage: Stage, copy: fss.ShadowCopy) -> None:
-    say("The copy has the permissions of its share: eve is kept out of both.")
+    say("The copy has the permissions of its share: eve can read neither.")
     base = stage.samba.sharesec(SHARE, "--view").stdout
     cloned = stage.samba.sharesec(copy.share, "--view").stdout
     show(with_names(stage, cloned))
@@ -116,7 +116,7 @@ def compare_the_permissions(stage: Stage, copy: fss.ShadowCopy) -> None:
     for share in (SHARE, copy.share):
         done = stage.samba.smbclient(share, "ls", user=stage.eve, check=False)
         said = done.stdout + done.stderr
-        require("NT_STATUS_ACCESS_DENIED" in said, f"eve was let into {share}: {said}")
+        require("NT_STATUS_ACCESS_DENIED" in said, f"eve was admitted to {share}: {said}")
         show(f"eve at {share}: {said}")
 
 
@@ -127,7 +127,7 @@ def delete_the_copy(stage: Stage, copy: fss.ShadowCopy) -> None:
 
 
 def show_that_nothing_is_left(stage: Stage) -> None:
-    say("Nothing of it is left: no share, no snapshot, no set.")
+    say("Nothing is left: no share, no snapshot, no set.")
     shares = stage.samba.net("conf", "listshares").stdout
     volume = stage.lab.directory / "volume"
     snapshots = stage.lab.run(["btrfs", "subvolume", "list", "-s", volume]).stdout

@@ -1,1 +1,1 @@
-"""Documentation, and what writes the parts of it that come from the code."""
+"""The documentation, and the code that generates parts of it."""

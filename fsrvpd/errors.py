@@ -1,7 +1,7 @@
 """Every failure fsrvpd raises: one root, three families.
 
 The peer's fault carries the result that the peer is told. The provider's fault carries
-what the storage said. Ours carries a sentence for the log. `protocol.outcome` turns any
+what the storage said. Ours carries a sentence for the log. `protocol.hresult` turns any
 of them into the result of a call; nothing else does.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import errno
 from typing import Optional, Sequence
+
+_OUT_OF_REACH = (errno.ESHUTDOWN, errno.ENOTCONN, errno.ESTALE, errno.EIO)
 
 
 class FsrvpdError(Exception):
@@ -51,13 +53,19 @@ class StorageError(FsrvpdError):
     def out_of_space(self) -> bool:
         return self.error_number in (errno.ENOSPC, errno.EDQUOT)
 
+    @property
+    def out_of_reach(self) -> bool:
+        """Whether the volume does not serve this machine now: its client was evicted, its server
+        or its disk is gone. What is on it is there all the same."""
+        return self.error_number in _OUT_OF_REACH
+
 
 class TookTooLong(StorageError):
     """A snapshot that does not come at once did not come within its time."""
 
 
 class NotOurs(StorageError):
-    """Refused to touch something on disk that does not carry our mark."""
+    """Refused to touch something on disk that does not have fsrvpd's marker."""
 
 
 class ConfigError(FsrvpdError):
@@ -75,3 +83,7 @@ class StoreError(FsrvpdError):
 class AuthenticationError(FsrvpdError):
     """Somebody did not prove who they are. The text is for the log: the peer is told
     only that it failed."""
+
+
+class WrongPassword(AuthenticationError):
+    """The account is known, and the proof was not made with its password."""

@@ -1,1 +1,1 @@
-"""What knows Samba and nothing of snapshots: its pipe, its configuration, its registry."""
+"""Everything that knows Samba, and nothing about snapshots: pipe, configuration, registry."""

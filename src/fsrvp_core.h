@@ -1,14 +1,16 @@
-/* The C core of fsrvpd: the one manual of what Python may call.
+/* The C core of fsrvpd: the manual of every function that Python may call.
  *
- * Everything between the two marks below is handed to cffi as it stands, so it uses
- * plain C declarations only. fsrvpd/core is the only caller.
+ * build_core.py hands everything between the two marks below to cffi as it stands, so it
+ * is plain C declarations only. fsrvpd/core is the only caller. Names with the prefix
+ * fsrvp_ are declared here and nowhere else; names without it are internal.
  *
  * Two rules hold for every function:
  *
- *   - Memory belongs to the caller. Nothing here allocates, and nothing keeps a pointer
- *     after it returned, except a mount table, which points into the text it was made of.
- *   - Codec functions are pure: bytes in, values out, no I/O, no globals. The functions of
- *     the sections "storage" and "clones" are the deliberate exception.
+ *   - Memory belongs to the caller. No function allocates, and none keeps a pointer after
+ *     it returns, except that a mount table points into the text it was made from.
+ *   - Codec functions are pure: bytes in, values out, no I/O and no globals, so that any
+ *     number of threads may call them. The sections "btrfs" and "files" make
+ *     system calls, and so do the functions of the other headers.
  */
 #ifndef FSRVP_CORE_H
 #define FSRVP_CORE_H
@@ -18,29 +20,32 @@
 
 /* cdef: begin (read by build_core.py) */
 
+/* The version of fsrvpd that the core was built for, as fsrvpd.__version__ spells it. */
+const char *fsrvp_core_version(void);
+
 /* ---- codec -------------------------------------------------------------------------
  *
- * Codec functions return a size (or 0) when they succeed and one of these when not.
+ * Codec functions return a size or 0 on success, and one of these on failure.
  */
 enum fsrvp_error {
     FSRVP_OK = 0,
-    FSRVP_TRUNCATED = -1,      /* the bytes end inside a field */
-    FSRVP_NO_ROOM = -2,        /* the caller's buffer is too small */
-    FSRVP_NO_SUCH_METHOD = -3, /* opnum above 12 */
-    FSRVP_STRING_OFFSET = -4,  /* the offset of a varying string is not 0 */
-    FSRVP_STRING_COUNT = -5,   /* its count is 0 or above its maximum count */
+    FSRVP_TRUNCATED = -1,       /* the bytes end inside a field */
+    FSRVP_NO_ROOM = -2,         /* the caller's buffer is too small */
+    FSRVP_NO_SUCH_METHOD = -3,  /* opnum above 12 */
+    FSRVP_STRING_OFFSET = -4,   /* the offset of a varying string is not 0 */
+    FSRVP_STRING_COUNT = -5,    /* its count is 0 or above its maximum count */
     FSRVP_STRING_TOO_LONG = -6, /* more than FSRVP_STRING_MAX units */
-    FSRVP_NOT_TERMINATED = -7, /* its last unit is not NUL */
-    FSRVP_EMBEDDED_NUL = -8,   /* a unit before the last one is NUL */
-    FSRVP_BAD_UTF16 = -9,      /* half a surrogate pair */
-    FSRVP_BAD_UTF8 = -10,      /* the caller's text is no UTF-8, or has a NUL inside */
-    FSRVP_BAD_GUID = -11,      /* the caller's GUIDs do not have 16 bytes each */
-    FSRVP_PDU_VERSION = -12,   /* not version 5.0 of the protocol */
-    FSRVP_PDU_FORMAT = -13,    /* a data representation other than ASCII, IEEE integers */
-    FSRVP_PDU_LENGTH = -14,    /* shorter than its type needs, or longer than is accepted */
-    FSRVP_PDU_VERIFIER = -15,  /* the verifier does not fit inside */
-    FSRVP_PDU_TOO_MANY = -16,  /* more contexts or syntaxes than are accepted */
-    FSRVP_MOUNT_FORMAT = -17,  /* a line that the kernel would not write */
+    FSRVP_NOT_TERMINATED = -7,  /* its last unit is not NUL */
+    FSRVP_EMBEDDED_NUL = -8,    /* a unit before the last one is NUL */
+    FSRVP_BAD_UTF16 = -9,       /* half a surrogate pair */
+    FSRVP_BAD_UTF8 = -10,       /* the caller's text is not UTF-8, or has a NUL inside */
+    FSRVP_BAD_GUID = -11,       /* the caller's GUIDs do not have 16 bytes each */
+    FSRVP_PDU_VERSION = -12,    /* not version 5.0 of the protocol */
+    FSRVP_PDU_FORMAT = -13,     /* a data representation other than ASCII, IEEE integers */
+    FSRVP_PDU_LENGTH = -14,     /* shorter than its type needs, or longer than is accepted */
+    FSRVP_PDU_VERIFIER = -15,   /* the verifier does not fit inside */
+    FSRVP_PDU_TOO_MANY = -16,   /* more contexts or syntaxes than are accepted */
+    FSRVP_MOUNT_FORMAT = -17,   /* a line that the kernel would not write */
 };
 
 /* A clause that completes "malformed: ". Never NULL. */
@@ -53,22 +58,22 @@ const char *fsrvp_error_text(int error);
 /* ---- stubs -------------------------------------------------------------------------
  *
  * The parameters of the thirteen methods, in NDR 2.0 or NDR64 and either byte order, for
- * both ends of the wire. Texts are UTF-8 on this side, of `size` bytes without a NUL.
- * GUIDs are 16 bytes in little-endian form; where two are passed they are one after the
- * other, in the order of the method's parameters.
+ * both ends of the wire. The caller's texts are UTF-8: `size` bytes, without a NUL. GUIDs
+ * are 16 bytes in little-endian form; two of them follow each other in the order of the
+ * method's parameters.
  *
- * Bytes after the last parameter are not looked at: a verification trailer may follow
- * (MS-RPCE 2.2.2.13), and Samba 4.17 ignores whatever else does. `end` is where the
- * parameters end or, after an error, where it was found.
+ * Bytes after the last parameter are ignored: a verification trailer may follow (MS-RPCE
+ * 2.2.2.13), and Samba 4.17 ignores anything else. `end` is where the parameters end or,
+ * after an error, where it was found.
  */
 
 /* UTF-16 units of a string without its NUL. A UNC that Windows can send has fewer. */
 #define FSRVP_STRING_MAX 1024
 
-/* UTF-8 bytes that they can become. */
+/* The most UTF-8 bytes that they can become. */
 #define FSRVP_STRING_SIZE 3072
 
-/* A buffer of this size holds any stub that the functions below can write. */
+/* A buffer of this size has room for any stub that the functions below write. */
 #define FSRVP_STUB_SIZE 4608
 
 typedef struct {
@@ -83,14 +88,14 @@ typedef struct {
 int fsrvp_decode_request(uint32_t opnum, const uint8_t *stub, size_t size, uint32_t flags,
                          fsrvp_request *request);
 
-/* What a method does not carry is passed as NULL and 0. Returns the size of the stub.
+/* A parameter that the method does not have is passed as NULL and 0. Returns the size of the stub.
  * Errors: NO_SUCH_METHOD, STRING_TOO_LONG, BAD_UTF8, BAD_GUID, NO_ROOM. */
-int fsrvp_encode_request(uint32_t opnum, const uint8_t *guids, size_t guids_size,
-                         const char *name, size_t name_size, uint32_t number,
-                         uint32_t flags, uint8_t *stub, size_t size);
+int fsrvp_encode_request(uint32_t opnum, const uint8_t *guids, size_t guids_size, const char *name,
+                         size_t name_size, uint32_t number, uint32_t flags, uint8_t *stub,
+                         size_t size);
 
-/* Responses by what they carry, the result last as on the wire; all return the size of the
- * stub. Errors: STRING_TOO_LONG, BAD_UTF8, BAD_GUID, NO_ROOM. */
+/* Responses, by what they carry; the result comes last, as on the wire. Each returns the
+ * size of the stub. Errors: STRING_TOO_LONG, BAD_UTF8, BAD_GUID, NO_ROOM. */
 
 /* Opnums 1, 4, 5, 6, 7, 11, 12. */
 int fsrvp_encode_status(uint32_t result, uint32_t flags, uint8_t *stub, size_t size);
@@ -111,8 +116,8 @@ int fsrvp_encode_path_supported(uint32_t supported, const char *owner, size_t ow
  * the NULL pointer. Each text may be NULL. At a level other than 1 there is no mapping. */
 int fsrvp_encode_share_mapping(uint32_t level, const uint8_t *guids, size_t guids_size,
                                const char *unc, size_t unc_size, const char *share,
-                               size_t share_size, uint64_t created, uint32_t result,
-                               uint32_t flags, uint8_t *stub, size_t size);
+                               size_t share_size, uint64_t created, uint32_t result, uint32_t flags,
+                               uint8_t *stub, size_t size);
 
 typedef struct {
     uint32_t present; /* 0: the NULL pointer */
@@ -136,8 +141,8 @@ int fsrvp_decode_response(uint32_t opnum, const uint8_t *stub, size_t size, uint
 
 /* ---- PDUs --------------------------------------------------------------------------
  *
- * Connection-oriented DCE/RPC, the server's side: PDUs of a client are parsed, PDUs for a
- * client are written, always in little-endian order (C706 12.6, MS-RPCE 2.2.2).
+ * The server's side of connection-oriented DCE/RPC: parses the PDUs of clients, in either
+ * byte order, and writes PDUs for them, in little-endian order (C706 12.6, MS-RPCE 2.2.2).
  */
 
 #define FSRVP_REQUEST 0
@@ -160,29 +165,29 @@ int fsrvp_decode_response(uint32_t opnum, const uint8_t *stub, size_t size, uint
 #define FSRVP_DID_NOT_EXECUTE 32
 #define FSRVP_OBJECT_UUID 128
 
-/* Longest PDU that is accepted, except those that may carry a Kerberos ticket (bind,
- * alter_context, auth3), and that is written: what Windows and Samba accept. */
+/* The longest PDU that is accepted or written: the limit of Windows and Samba. A bind,
+ * alter_context or auth3 may be longer, since it may carry a Kerberos ticket. */
 #define FSRVP_FRAGMENT_MAX 5840
 
-/* Presentation contexts in one bind, and transfer syntaxes in one of them. */
+/* The most presentation contexts in one bind, and transfer syntaxes in one of them. */
 #define FSRVP_OFFERS_MAX 32
 #define FSRVP_SYNTAXES_MAX 16
 
 typedef struct {
     uint32_t type;
     uint32_t flags;
-    uint32_t big_endian; /* 1 or 0 */
+    uint32_t big_endian;    /* 1 or 0 */
     uint32_t fragment_size; /* of the whole PDU; 0 while the header is incomplete */
     uint32_t call_id;
-    uint32_t context_id; /* request */
-    uint32_t opnum;      /* request */
-    uint32_t alloc_hint; /* request */
+    uint32_t context_id;   /* request */
+    uint32_t opnum;        /* request */
+    uint32_t alloc_hint;   /* request */
     uint32_t max_transmit; /* bind, alter_context */
     uint32_t max_receive;  /* bind, alter_context */
     uint32_t group;        /* bind, alter_context */
-    uint32_t body;       /* where the stub, or the list of contexts, begins */
-    uint32_t body_size;  /* without padding and verifier */
-    uint32_t auth_type;  /* the verifier, when token_size is not 0 */
+    uint32_t body;         /* where the stub, or the list of contexts, begins */
+    uint32_t body_size;    /* without padding and verifier */
+    uint32_t auth_type;    /* the verifier, when token_size is not 0 */
     uint32_t auth_level;
     uint32_t auth_padding;
     uint32_t auth_context_id;
@@ -190,15 +195,11 @@ typedef struct {
     uint32_t token_size;
 } fsrvp_pdu;
 
-/* Parses the PDU at the start of `data`, whatever may follow it. Returns 0.
- * Errors: TRUNCATED, more bytes are needed, `fragment_size` of them when that is not 0.
- * PDU_VERSION, PDU_FORMAT, PDU_LENGTH, PDU_VERIFIER: no more bytes will help; type, flags
- * and call_id are set nevertheless. The first three are found as soon as the header is. */
+/* Parses the PDU at the start of `data`; more bytes may follow it. Returns 0.
+ * Errors: TRUNCATED: more bytes are needed, `fragment_size` in all unless that is 0.
+ * PDU_VERSION, PDU_FORMAT, PDU_LENGTH, PDU_VERIFIER: more bytes do not help; type, flags
+ * and call_id are set. The header alone is enough to find the first three. */
 int fsrvp_pdu_parse(const uint8_t *data, size_t size, fsrvp_pdu *pdu);
-
-/* 1 where the bytes are a request in one fragment without a verifier, and nothing else; `pdu`
- * is then filled as by fsrvp_pdu_parse. 0 for whatever else they are. */
-int fsrvp_pdu_is_whole_request(const uint8_t *data, size_t size, fsrvp_pdu *pdu);
 
 /* A presentation context that a client offers. A syntax is the 16 bytes of its UUID and the
  * 4 of its version, both in little-endian form. */
@@ -209,10 +210,9 @@ typedef struct {
     uint8_t transfer_syntaxes[FSRVP_SYNTAXES_MAX][20];
 } fsrvp_offer;
 
-/* Reads the list of a bind or alter_context, that `pdu` was parsed from, into `offers` with
- * room for FSRVP_OFFERS_MAX. Returns how many. Errors: TRUNCATED, PDU_TOO_MANY. */
-int fsrvp_pdu_offers(const uint8_t *data, size_t size, const fsrvp_pdu *pdu,
-                     fsrvp_offer *offers);
+/* Reads the list of a bind or alter_context, from which `pdu` was parsed, into `offers`, with
+ * room for FSRVP_OFFERS_MAX. Returns their number. Errors: TRUNCATED, PDU_TOO_MANY. */
+int fsrvp_pdu_offers(const uint8_t *data, size_t size, const fsrvp_pdu *pdu, fsrvp_offer *offers);
 
 /* The answer to one offer; `syntax` is zero unless it was accepted. */
 typedef struct {
@@ -225,10 +225,9 @@ typedef struct {
 
 /* bind_ack and, with another type and no address, alter_context_response. The size of the
  * address counts its NUL. */
-int fsrvp_write_bind_ack(uint32_t type, uint32_t flags, uint32_t call_id,
-                         uint32_t max_fragment, uint32_t group, const char *address,
-                         size_t address_size, const fsrvp_result *results, size_t count,
-                         uint8_t *pdu, size_t size);
+int fsrvp_write_bind_ack(uint32_t type, uint32_t flags, uint32_t call_id, uint32_t max_fragment,
+                         uint32_t group, const char *address, size_t address_size,
+                         const fsrvp_result *results, size_t count, uint8_t *pdu, size_t size);
 
 int fsrvp_write_bind_nak(uint32_t call_id, uint32_t reason, uint8_t *pdu, size_t size);
 
@@ -236,15 +235,14 @@ int fsrvp_write_fault(uint32_t flags, uint32_t call_id, uint32_t context_id, uin
                       uint8_t *pdu, size_t size);
 
 /* One fragment of a response; `alloc_hint` is what remains of the stub from here on. */
-int fsrvp_write_response(uint32_t flags, uint32_t call_id, uint32_t context_id,
-                         uint32_t alloc_hint, const uint8_t *stub, size_t stub_size,
-                         uint8_t *pdu, size_t size);
+int fsrvp_write_response(uint32_t flags, uint32_t call_id, uint32_t context_id, uint32_t alloc_hint,
+                         const uint8_t *stub, size_t stub_size, uint8_t *pdu, size_t size);
 
 /* ---- mounts ------------------------------------------------------------------------
  *
- * /proc/self/mountinfo as a sorted table for longest-prefix lookup (proc(5)). Only mounts
- * that a path can reach are kept: one that a later mount covers, at its mount point or at
- * a directory above, is left out, with what is mounted inside it.
+ * /proc/self/mountinfo as a sorted table for longest-prefix lookup (proc(5)). It holds the
+ * mounts that a path can reach: a mount that a later one covers, at its mount point or at
+ * a directory above, is left out, and so is everything mounted inside it.
  *
  * Paths are absolute, without "." and ".." components; slashes at the end do not matter.
  */
@@ -271,37 +269,39 @@ typedef struct {
     fsrvp_span super_options;
     const char *path;   /* the mount point, in the text */
     uint32_t line;      /* where it stood in the text */
-    uint32_t enclosing; /* place of the mount around it, or FSRVP_NO_MOUNT */
+    uint32_t enclosing; /* index of the mount around it, or FSRVP_NO_MOUNT */
 } fsrvp_mount;
 
-/* How many entries to provide for a text, every line of which ends with a newline. */
+/* How many entries a text needs at most; each of its lines ends with a newline. */
 uint32_t fsrvp_mounts_count(const char *text, size_t size);
 
-/* Fills `mounts` and says how many there are. The text is changed: escapes are decoded in
- * place; it must stay where it is for as long as the table is used. Returns 0.
- * Error: MOUNT_FORMAT, in the line with the number *count. */
+/* Fills `mounts` and sets *count. The text is changed: escapes are decoded in place. It must
+ * stay where it is for as long as the table is used. Returns 0.
+ * Error: MOUNT_FORMAT, in the line with the number *count, from 0. */
 int fsrvp_mounts_parse(char *text, size_t size, fsrvp_mount *mounts, uint32_t capacity,
                        uint32_t *count);
 
-/* The place of the mount on which a path lies, or FSRVP_NO_MOUNT. */
+/* The index of the mount on which a path lies, or FSRVP_NO_MOUNT. */
 uint32_t fsrvp_mounts_find(const fsrvp_mount *mounts, uint32_t count, const char *path,
                            size_t size);
 
-/* How many mounts lie strictly below a path; they follow each other from *first on. */
+/* The number of mounts strictly below a path. The first has the index *first; the others
+ * follow it. */
 uint32_t fsrvp_mounts_below(const fsrvp_mount *mounts, uint32_t count, const char *path,
                             size_t size, uint32_t *first);
 
-/* ---- storage -----------------------------------------------------------------------
+/* ---- btrfs -------------------------------------------------------------------------
  *
- * One system call each, on descriptors that the caller holds. They return 0 (or a
- * descriptor) when it worked and -errno when it did not; the errno values are the
- * kernel's, named below only where they say something particular. They may block.
+ * Subvolumes. Each function of this section and of the next makes one system call (two to
+ * change a flag) on descriptors that the caller holds. It returns 0, or what is documented, on
+ * success and -errno on failure; the errno values are the kernel's, listed below only
+ * where they have a particular meaning. It may block.
  */
 
-/* Longest name of a subvolume, its NUL not counted. */
+/* Longest name of a subvolume or of a file to clone, without its NUL. */
 #define FSRVP_NAME_MAX 255
 
-/* Most children that one call of fsrvp_btrfs_children reports. */
+/* The most children that one call of fsrvp_btrfs_children reports. */
 #define FSRVP_CHILDREN_MAX 255
 
 /* The bit of `flags` in fsrvp_subvolume that matters here. */
@@ -310,13 +310,15 @@ uint32_t fsrvp_mounts_below(const fsrvp_mount *mounts, uint32_t count, const cha
 /* Room for the path of a child below a directory, its NUL counted. */
 #define FSRVP_CHILD_PATH_SIZE 4352
 
-/* A subvolume as BTRFS_IOC_GET_SUBVOL_INFO tells it. parent_uuid is zero unless it is a
- * snapshot, received_uuid zero unless it was received; the name of the top level is "". */
+/* A subvolume as BTRFS_IOC_GET_SUBVOL_INFO reports it. parent_uuid is zero unless it is a
+ * snapshot, received_uuid is zero unless it was received; the name of the top level is "". */
 typedef struct {
     uint64_t id;
     uint64_t parent_id;
     uint64_t directory_inode;
     uint64_t generation;
+    uint64_t created_in; /* numbers of transactions */
+    uint64_t changed_in;
     uint64_t flags; /* FSRVP_SUBVOLUME_READ_ONLY or 0 */
     uint64_t created_seconds;
     uint32_t created_nanoseconds;
@@ -329,96 +331,92 @@ typedef struct {
 /* -EEXIST: the name is taken. -ENOTTY: not btrfs. -ENAMETOOLONG: beyond FSRVP_NAME_MAX. */
 int fsrvp_btrfs_create(int directory, const char *name);
 
-/* A snapshot of the subvolume whose root `source` is, made as directory/name.
- * -EINVAL: `source` is no subvolume's root. -EXDEV: on another file system.
- * -EPERM: a swap file is active inside. Else as fsrvp_btrfs_create. */
+/* Makes directory/name a snapshot of the subvolume whose root `source` is.
+ * -EINVAL: `source` is not the root of a subvolume. -EXDEV: it is on another file system.
+ * -EPERM: a swap file is active inside. Other errors as fsrvp_btrfs_create. */
 int fsrvp_btrfs_snapshot(int source, int directory, const char *name, int read_only);
 
-/* -ENOTEMPTY: there are subvolumes inside. -EINVAL: the name is no subvolume.
- * -EPERM: it is the default subvolume, or is being sent. */
+/* -ENOTEMPTY: it holds other subvolumes. -EINVAL: the name is not a subvolume.
+ * -EPERM: it is the default subvolume, or it is being sent. */
 int fsrvp_btrfs_destroy(int directory, const char *name);
 
-/* `subvolume` must be a subvolume's root: -EINVAL. */
+/* -EINVAL: `subvolume` is not the root of a subvolume. */
 int fsrvp_btrfs_get_read_only(int subvolume, int *read_only);
 int fsrvp_btrfs_set_read_only(int subvolume, int read_only);
 
 /* The subvolume in which any file or directory lies. */
 int fsrvp_btrfs_info(int file, fsrvp_subvolume *info);
 
-/* The subvolumes directly below the subvolume of `file` with ids from *first on, with the
- * inodes of the directories that hold them. Returns how many; *first is then where to go
- * on, 0 when that was all. */
+/* The subvolumes directly below the subvolume of `file`, with ids from *first on, and the
+ * inodes of the directories that hold them. Returns their number and sets *first to where
+ * the next call continues, 0 after the last. */
 int fsrvp_btrfs_children(int file, uint64_t *first, uint64_t *ids, uint64_t *directories);
 
-/* Whether there are any: 1 or 0. */
-int fsrvp_btrfs_has_children(int file);
-
-/* Where the child with this id, in a directory with this inode, lies below `directory`.
- * -EACCES: not below it. -ENOENT: gone. -ENAMETOOLONG: does not fit `size`. */
-int fsrvp_btrfs_child_path(int directory, uint64_t id, uint64_t directory_inode,
-                           char *path, size_t size);
+/* The path below `directory` of the child with this id, in a directory with this inode.
+ * -EACCES: it is not below. -ENOENT: it is gone. -ENAMETOOLONG: it does not fit `size`. */
+int fsrvp_btrfs_child_path(int directory, uint64_t id, uint64_t directory_inode, char *path,
+                           size_t size);
 
 /* The 16 bytes of the file system's UUID. */
 int fsrvp_btrfs_uuid(int file, uint8_t *uuid);
 
-/* Makes `destination` share all extents of `source`. -EOPNOTSUPP: the file system cannot.
- * -EXDEV: on another file system. -EINVAL: one of them is not a regular file. */
+/* The bytes that a subvolume shares with no other, as quotas count them at each commit. -ENOENT:
+ * there are no quotas, or none of it. -ENODATA: they are incomplete, or count something else. */
+int fsrvp_btrfs_exclusive(int file, uint64_t subvolume, uint64_t *bytes);
+
+/* ---- files -------------------------------------------------------------------------
+ *
+ * System calls that Python does not offer. Results and errors as in "btrfs".
+ */
+
+/* FICLONE: makes `destination`, which is empty, share all extents of `source`. If btrfs does not
+ * check the source's content (chattr +C), it will not check the copy's. -EOPNOTSUPP: the file
+ * system has no reflinks. -EXDEV: they are on two file systems. -EINVAL: one is not a regular
+ * file, or of a kind that cannot share. -ETXTBSY: the source is an active swap file. */
 int fsrvp_clone_file(int destination, int source);
 
-/* Writes back everything of the file system of `file`. -EIO, -ENOSPC: something was lost. */
+/* syncfs: writes back everything on the file system of `file`. -EIO, -ENOSPC: data was lost. */
 int fsrvp_sync_file_system(int file);
 
-/* The magic number by which statfs names the kind of file system. */
+/* The magic number of the kind of file system, from fstatfs. */
 int fsrvp_file_system_magic(int file, uint64_t *magic);
 
-/* The 16 bytes by which a mounted file system can be told from any other, now and after
- * a reboot. The first asks the kernel (-ENOTTY before Linux 6.9, or when the file system
- * has none), the second XFS itself (-ENOTTY: not XFS). */
+/* The 16 bytes that identify a mounted file system, now and after a reboot. The first
+ * function asks the kernel (-ENOTTY: Linux before 6.9, or the file system has none), the
+ * second asks XFS itself (-ENOTTY: it is not XFS). */
 int fsrvp_file_system_uuid(int file, uint8_t *uuid);
 int fsrvp_xfs_uuid(int file, uint8_t *uuid);
 
 /* openat2 with RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS and, unless `symlinks`,
  * RESOLVE_NO_SYMLINKS. Returns a descriptor with O_CLOEXEC. -EXDEV: the path leaves
  * `directory`. -ELOOP: a symbolic link. -ENOSYS: Linux before 5.6. */
-int fsrvp_open_beneath(int directory, const char *path, int flags, unsigned int mode,
-                       int symlinks);
+int fsrvp_open_beneath(int directory, const char *path, int flags, unsigned int mode, int symlinks);
 
-/* ---- clones ------------------------------------------------------------------------
- *
- * Files cloned by name from one open directory into another, on one file system: content,
- * owner, group, mode, extended attributes with all ACLs, times of access and modification.
- * A name is one that a directory holds, FSRVP_NAME_MAX bytes at most. No symbolic link is
- * followed, and a copy that fails is taken away again.
- */
+/* inotify_init1. Returns a descriptor with O_CLOEXEC and O_NONBLOCK. -EMFILE: the user has
+ * as many instances as fs.inotify.max_user_instances allows. */
+int fsrvp_inotify_open(void);
 
-/* What is copied with plain calls. `mode` has the kind of file too. */
-typedef struct {
-    uint32_t mode;
-    uint32_t uid;
-    uint32_t gid;
-    uint32_t accessed_nanoseconds;
-    uint32_t modified_nanoseconds;
-    int64_t accessed_seconds;
-    int64_t modified_seconds;
-} fsrvp_attributes;
+/* Watches the names in a directory: created, deleted and renamed ones, and the deletion or
+ * renaming of the directory itself. Returns the number of the watch, the same one for the
+ * same directory. -ENOTDIR, -ENOSPC: fs.inotify.max_user_watches is reached. */
+int fsrvp_inotify_add(int inotify, const char *directory);
+/* mount(2) with MS_BIND, MS_REMOUNT, MS_MOVE and the like. -EBUSY: open for writing. */
+int fsrvp_mount_at(const char *source, const char *target, unsigned int flags);
+/* umount2 with MNT_DETACH | UMOUNT_NOFOLLOW. -EINVAL: nothing is mounted there. */
+int fsrvp_detach(const char *mount_point);
+/* The same without MNT_DETACH. -EBUSY: somebody has a file or a directory open there. */
+int fsrvp_unmount(const char *mount_point);
 
-/* No regular file has the name, or not any more: nothing was done. */
-#define FSRVP_CLONE_OTHER 1
+/* listmount: the ids of the mounts that a path can lead to, those after `after`, in ascending
+ * order; no id is ever given again. Returns their number. -ENOSYS: Linux before 6.8. */
+int fsrvp_mounts_list(uint64_t after, uint64_t *ids, uint32_t capacity);
 
-/* Gives target/name the attributes, and those extended ones that source/name has; with ""
- * for a name the two descriptors themselves. A negative errno when it did not work. */
-int fsrvp_copy_attributes(int source, int target, const char *name,
-                          const fsrvp_attributes *attributes);
-
-/* Makes target/name a clone of source/name. 0, FSRVP_CLONE_OTHER or a negative errno.
- * -EAGAIN: somebody holds a lease, and has been asked to give it back. */
-int fsrvp_clone_regular(int source, int target, const char *name);
-
-/* The same for `count` names, one after the other with a NUL behind each, where they are
- * regular files with one link. others[i] tells those of which there is no clone yet,
- * whatever the reason. Returns how many were cloned. */
-int fsrvp_clone_plain_files(int source, int target, const char *names, int count,
-                            int8_t *others);
+/* statmount: where a mount is, as `path` of FSRVP_MOUNT_POINT_MAX bytes without a NUL; returns their
+ * number. The second function stores all that the kernel tells of it, in a form that is the same as
+ * long as nothing of it changes. -ENOENT: it is gone. -EOVERFLOW: there is more. */
+#define FSRVP_MOUNT_POINT_MAX 4096
+int fsrvp_mount_point(uint64_t id, char *path);
+int fsrvp_mount_facts(uint64_t id, uint8_t *facts, uint32_t capacity);
 
 /* cdef: end */
 

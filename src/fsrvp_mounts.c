@@ -1,9 +1,9 @@
 /* The table of mounts: see "mounts" in fsrvp_core.h.
  *
- * Mount points are kept in an order in which '/' sorts before every other byte, so that
- * whatever lies below a directory follows it without a gap. Each entry knows the one that
- * encloses it; the longest prefix of a path is then the last entry that does not come
- * after the path, or encloses that one.
+ * Mount points are sorted with '/' before every other byte, so that everything below a
+ * directory follows it without a gap. Each entry knows the one that encloses it; the longest
+ * prefix of a path is then the last entry that does not come after the path, or one that
+ * encloses this entry.
  */
 #include "fsrvp_core.h"
 
@@ -134,7 +134,7 @@ static void read_mount(line_reader *in, fsrvp_mount *mount)
     }
 }
 
-/* "/" is the empty path, as every other one has no slash at its end. */
+/* "/" becomes the empty path: no path ends with a slash. */
 static size_t trimmed(const char *path, size_t size)
 {
     while (size > 0 && path[size - 1] == '/') {
@@ -148,8 +148,7 @@ static int rank(char byte)
     return byte == '/' ? -1 : (unsigned char)byte;
 }
 
-static int compare_paths(const char *left, size_t left_size, const char *right,
-                         size_t right_size)
+static int compare_paths(const char *left, size_t left_size, const char *right, size_t right_size)
 {
     size_t shorter = left_size < right_size ? left_size : right_size;
 
@@ -165,8 +164,7 @@ static bool encloses(const fsrvp_mount *mount, const char *path, size_t size)
 {
     size_t own = trimmed(mount->path, mount->mount_point.size);
 
-    return own <= size && memcmp(mount->path, path, own) == 0 &&
-           (own == size || path[own] == '/');
+    return own <= size && memcmp(mount->path, path, own) == 0 && (own == size || path[own] == '/');
 }
 
 static int compare_places(const fsrvp_mount *left, const fsrvp_mount *right)
@@ -187,7 +185,7 @@ static int compare_mounts(const void *left_mount, const void *right_mount)
     return left->line < right->line ? -1 : left->line > right->line;
 }
 
-/* Of mounts stacked on one place, the one on top of the mount `below`; NULL when none is. */
+/* The topmost of the mounts stacked at one place on the mount `below`; NULL for none. */
 static const fsrvp_mount *topmost(const fsrvp_mount *group, size_t count, uint32_t below)
 {
     const fsrvp_mount *top = NULL;
@@ -207,7 +205,7 @@ static const fsrvp_mount *topmost(const fsrvp_mount *group, size_t count, uint32
     return top;
 }
 
-/* The same where no mount encloses the place: its parent is not in the table, or itself. */
+/* The same where no mount encloses the place: the parent is not in the table, or is itself. */
 static const fsrvp_mount *topmost_of_all(const fsrvp_mount *group, size_t count)
 {
     const fsrvp_mount *bottom = &group[0];
@@ -226,7 +224,7 @@ static uint32_t enclosing(const fsrvp_mount *mounts, uint32_t from, const fsrvp_
     return from;
 }
 
-/* Keeps of sorted mounts those that a path can reach; returns how many. */
+/* Keeps those sorted mounts that a path can reach; returns their number. */
 static uint32_t keep_visible(fsrvp_mount *mounts, size_t count)
 {
     uint32_t kept = 0;
@@ -313,8 +311,7 @@ static uint32_t after(const fsrvp_mount *mounts, uint32_t count, const char *pat
     return low;
 }
 
-uint32_t fsrvp_mounts_find(const fsrvp_mount *mounts, uint32_t count, const char *path,
-                           size_t size)
+uint32_t fsrvp_mounts_find(const fsrvp_mount *mounts, uint32_t count, const char *path, size_t size)
 {
     uint32_t found;
 

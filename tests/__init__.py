@@ -1,1 +1,1 @@
-"""The tests of fsrvpd. They run on real parts: `tests.lab` makes them."""
+"""The tests of fsrvpd. They use real file systems and a real Samba, which `lab` provides."""

@@ -7,6 +7,6 @@ import os
 
 def describe() -> str:
     """Which core is loaded, for `--version`, the log and test headers."""
-    from fsrvpd.core import _native
+    from fsrvpd.core import native
 
-    return f"C core {os.path.basename(_native.__file__ or 'built in')}"
+    return f"C core {os.path.basename(native.path)} {native.version}"

@@ -1,4 +1,4 @@
-"""The mount table of this process, read again when the kernel says that it changed.
+"""The mount table of this process, read again when the kernel reports a change that is not ours.
 
 Spec: proc(5), /proc/pid/mounts: poll reports POLLERR and POLLPRI once after each change.
 """
@@ -9,24 +9,39 @@ import os
 import select
 import threading
 
-from fsrvpd.core.mounts import Mount, MountTable
+from fsrvpd.core.mounts import MOUNT_ROOT, Mount, MountTable
+from fsrvpd.core.other_mounts import OtherMounts
 from fsrvpd.errors import StorageError
 
 _MOUNTINFO = "/proc/self/mountinfo"
+_OWN = MOUNT_ROOT.encode() + b"/"
 _CHANGED = select.POLLPRI | select.POLLERR
 
 
-class LiveMounts:
-    """As `MountTable`, for now. Safe for threads. An unchanged table costs one poll (1 us).
+_forks = 0  # between the first process and this one
 
-    A loop may wait for changes on `fileno()`, for POLLPRI only: it is always readable. An
-    open mountinfo tells of each change once, to whoever asks first: hence one for the loop
-    and one for us, and after a fork new ones, lest the child take the parent's.
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+os.register_at_fork(after_in_child=_count_fork)
+
+
+class LiveMounts:
+    """A `MountTable` that is current, without what fsrvpd itself mounts below MOUNT_ROOT.
+    Thread-safe. An unchanged table costs one poll (1 us).
+
+    An event loop may wait for changes on `fileno()`, but only for POLLPRI: it is always
+    readable. An open mountinfo reports each change once, to the first who asks. Therefore the
+    loop and the table have one each, and a forked child opens new ones.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._generation = 0
+        self._generation, self._table, self._text = 0, MountTable.parse(b""), b""
+        self._is_behind = True
         self._open()
 
     def close(self) -> None:
@@ -37,12 +52,13 @@ class LiveMounts:
         return self._watched.fileno()
 
     def generation(self) -> int:
-        """A number that grows with each change of the table."""
+        """A number that increases with each change of the table; fsrvpd's own mounts change
+        nothing."""
         self._current()
         return self._generation
 
     def lookup(self, path: str) -> Mount:
-        """The mount on which a path lies. Raises: StorageError for a path that lies on none."""
+        """The mount on which a path lies. Raises: StorageError when there is none."""
         try:
             return self._current().lookup(path)
         except ValueError as error:
@@ -54,26 +70,44 @@ class LiveMounts:
 
     def _current(self) -> MountTable:
         with self._lock:
-            if self._process != os.getpid():
+            if self._forks != _forks:
                 self.close()
                 self._open()
-            # Again after reading: a change meanwhile may have torn what was read.
-            while self._changed():
-                self._read()
+            while self._changed() or self._is_behind:
+                self._is_behind = self._others.have_changed() or self._is_behind
+                if self._is_behind:
+                    self._read()
+                    # A change meanwhile may have spoilt what was read, whatever others see now.
+                    self._is_behind = self._changed()
             return self._table
 
     def _open(self) -> None:
-        self._process = os.getpid()
+        self._forks = _forks
         self._file = open(_MOUNTINFO, "rb", buffering=0)  # noqa: SIM115 (held for life)
         self._watched = open(_MOUNTINFO, "rb", buffering=0)  # noqa: SIM115
         self._poll = select.poll()
         self._poll.register(self._file, _CHANGED)
-        self._read()
+        self._others = OtherMounts(lambda path: path.startswith(_OWN))
+        self._is_behind = True
 
     def _changed(self) -> bool:
         return any(events & _CHANGED for _, events in self._poll.poll(0))
 
     def _read(self) -> None:
         self._file.seek(0)
-        self._table = MountTable.parse(self._file.readall())
-        self._generation += 1
+        text = _without_own(self._file.readall())
+        if text != self._text:
+            self._table, self._text = MountTable.parse(text), text
+            self._generation += 1
+
+
+def _without_own(mountinfo: bytes) -> bytes:
+    """The lines of what is mounted elsewhere."""
+    if _OWN not in mountinfo:
+        return mountinfo
+    lines = mountinfo.splitlines(keepends=True)
+    return b"".join(line for line in lines if _OWN not in line or not _is_own(line))
+
+
+def _is_own(line: bytes) -> bool:
+    return line.split(b" ", 5)[4].startswith(_OWN)

@@ -1,8 +1,8 @@
 """The thirteen methods of MS-FSRVP as typed tuples: what the C core decodes and encodes.
 
-Field names are the document's parameter names in snake case. A GUID is the 16 bytes
-of its little-endian wire form (`uuid.UUID.bytes_le`); `format_guid` prints one. A
-string is a `str` without its terminating NUL; `None` stands for a NULL pointer.
+Field names are the parameter names of MS-FSRVP in snake case. A GUID is the 16 bytes of
+its little-endian form on the wire (`uuid.UUID.bytes_le`); `format_guid` prints one. A
+string is a `str` without its terminating NUL; `None` is the NULL pointer.
 
 Spec: MS-FSRVP 3.1.4 (methods), 2.2.1.1 (share mapping), appendix A (IDL).
 """
@@ -11,14 +11,22 @@ from __future__ import annotations
 
 import uuid
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple, Optional, Union
 
 Guid = bytes
 NULL_GUID: Guid = bytes(16)
 
 
+def new_guid() -> Guid:
+    """A random GUID."""
+    return uuid.uuid4().bytes_le
+
+
+@lru_cache(1024)
 def format_guid(guid: Guid) -> str:
-    """The registry form with upper-case digits: {8A2E1C5B-…}."""
+    """The registry form with upper-case digits: {8A2E1C5B-…}. Each set and copy is written some
+    twenty times, into documents, markers and the log."""
     return f"{{{str(uuid.UUID(bytes_le=guid)).upper()}}}"
 
 
@@ -45,7 +53,7 @@ class Opnum(IntEnum):
     PrepareShadowCopySet = 12
 
 
-OPNUMS = tuple(Opnum)  # by number: a call of the enumeration costs ten times as much
+OPNUMS = tuple(Opnum)  # by number: calling the enumeration takes ten times as long
 
 
 class GetSupportedVersion(NamedTuple):
@@ -165,7 +173,7 @@ class PathShadowCopiedResponse(NamedTuple):
 
 
 class ShareMapping1(NamedTuple):
-    """FSSAGENT_SHARE_MAPPING_1. The time stamp counts 100 ns since 1601-01-01 UTC."""
+    """FSSAGENT_SHARE_MAPPING_1. The time stamp is a FILETIME: 100 ns since 1601-01-01 UTC."""
 
     shadow_copy_set_id: Guid
     shadow_copy_id: Guid
@@ -175,7 +183,7 @@ class ShareMapping1(NamedTuple):
 
 
 class ShareMappingResponse(NamedTuple):
-    """Answers opnum 10. `level` is the request's, since it switches the union."""
+    """Answers opnum 10. `level` is the request's: it selects the arm of the union."""
 
     result: int
     level: int = 1
@@ -209,5 +217,5 @@ RESPONSE_OF: dict[int, type[Response]] = {
 
 
 def refusal(opnum: int, result: int) -> Response:
-    """The response that carries a failure: its out parameters are zero and NULL."""
+    """The response with an error: its out parameters are zero and NULL."""
     return RESPONSE_OF[opnum](result)

@@ -1,4 +1,4 @@
-"""Which mount a path lies on, from the kernel's /proc/self/mountinfo.
+"""Finds the mount on which a path lies, in the kernel's /proc/self/mountinfo.
 
 Spec: proc(5).
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple, Optional, Union
 
-from fsrvpd.core._native import ffi, lib
-from fsrvpd.core.ndr import reason
+from fsrvpd.core.error_codes import reason
+from fsrvpd.core.native import ffi, lib
 
 Path = Union[str, bytes]
+
+MOUNT_ROOT = "/run/fsrvpd"  # below it is what fsrvpd itself mounts
 
 
 class Mount(NamedTuple):
@@ -27,7 +29,7 @@ class Mount(NamedTuple):
 
 
 class MountTable:
-    """A snapshot of the mounts that paths can reach; those hidden by others are not in it.
+    """The mounts that paths can reach, at one moment; mounts hidden by others are left out.
 
     Paths are absolute and free of `.`, `..` and symbolic links.
     """
@@ -40,7 +42,7 @@ class MountTable:
 
     @classmethod
     def parse(cls, data: bytes) -> MountTable:
-        """Raises: ValueError, with the line, when that is not mountinfo."""
+        """Raises: ValueError, with the line, when the data is not mountinfo."""
         text = ffi.new("char[]", data)
         capacity = lib.fsrvp_mounts_count(text, len(data))
         mounts = ffi.new("fsrvp_mount[]", capacity)
@@ -55,7 +57,7 @@ class MountTable:
         return self._count
 
     def lookup(self, path: Path) -> Mount:
-        """The mount on which a path lies. Raises: ValueError for a path that lies on none."""
+        """The mount on which a path lies. Raises: ValueError when there is none."""
         data = os.fsencode(path)
         place = lib.fsrvp_mounts_find(self._mounts, self._count, data, len(data))
         if place == lib.FSRVP_NO_MOUNT:

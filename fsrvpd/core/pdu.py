@@ -1,6 +1,6 @@
-"""PDUs of connection-oriented DCE/RPC, the server's side: parse a client's, write ours.
+"""PDUs of connection-oriented DCE/RPC: parses those of clients, writes those of the server.
 
-One C call a PDU, into buffers of this module: one thread at a time, as in `ndr`.
+One C call for each PDU. No state is kept: any number of threads may call.
 
 Spec: C706 12.6, MS-RPCE 2.2.2.
 """
@@ -11,8 +11,9 @@ from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple, Optional, Sequence
 
-from fsrvpd.core._native import ffi, lib
-from fsrvpd.core.ndr import STUB, Malformed, reason, written
+from fsrvpd.core.error_codes import reason, written
+from fsrvpd.core.native import allocate, ffi, lib
+from fsrvpd.core.ndr import Malformed
 
 HEADER_SIZE = 16
 RESPONSE_HEADER_SIZE = 24
@@ -35,7 +36,7 @@ class PduType(IntEnum):
 
 
 class Flag:
-    """Plain numbers: an IntFlag makes a new object of every `&`, which costs 1 us."""
+    """Plain numbers: each `&` of an IntFlag makes a new object, which takes 1 us."""
 
     FIRST_FRAGMENT: int = lib.FSRVP_FIRST_FRAGMENT
     LAST_FRAGMENT: int = lib.FSRVP_LAST_FRAGMENT
@@ -45,7 +46,7 @@ class Flag:
 
 
 class Pdu(NamedTuple):
-    """Fields that its type does not have are 0. Places and sizes are bytes in the PDU."""
+    """Fields that its type does not have are 0. Offsets and sizes are in bytes."""
 
     type: int
     flags: int
@@ -58,22 +59,22 @@ class Pdu(NamedTuple):
     max_transmit: int
     max_receive: int
     group: int
-    body: int  # of a request: its part of the stub
+    body: int  # offset; of a request: where its part of the stub begins
     body_size: int
     auth_type: int
     auth_level: int
     auth_padding: int
     auth_context_id: int
-    token: int
+    token: int  # offset
     token_size: int  # 0: no verifier
 
 
 class Verifier(NamedTuple):
-    """What stands before a token. Spec: MS-RPCE 2.2.2.11, sec_trailer."""
+    """The fields before a token. Spec: MS-RPCE 2.2.2.11, sec_trailer."""
 
     auth_type: int
     auth_level: int
-    padding: int  # bytes at the end of the body that belong to nobody
+    padding: int  # bytes at the end of the body that are not part of the stub
     context_id: int
 
 
@@ -82,7 +83,7 @@ VERIFIER_ALIGNMENT = 16  # of the verifier in a response, counted from the end o
 
 
 class BadPdu(Malformed):
-    """A PDU that no further bytes can mend. `pdu` holds its type, flags and call id."""
+    """A PDU that more bytes cannot complete. `pdu` has its type, flags and call id."""
 
     def __init__(self, pdu: Pdu, error: int) -> None:
         super().__init__(f"malformed PDU of type {pdu.type}: {reason(error)}")
@@ -100,48 +101,33 @@ class Offer(NamedTuple):
 
 
 class Result(NamedTuple):
-    """The answer to an offer: C706 12.6.3.1, p_result_t."""
+    """The result for an offer: C706 12.6.3.1, p_result_t."""
 
     result: int
     reason: int
     syntax: bytes = bytes(20)
 
 
-_pdu = ffi.new("fsrvp_pdu *")
-_pdu_view = ffi.buffer(_pdu)
-_new_pdu = tuple.__new__  # what Pdu._make calls, and checks
-_fields = Struct(f"{len(Pdu._fields)}I").unpack_from
-# Of a request: big_endian, call_id, context_id, opnum; body and body_size.
-_request_fields = Struct("8xI4xIII16xII").unpack_from
+_PDU, _OUT = ffi.typeof("fsrvp_pdu *"), ffi.typeof("uint8_t[]")
+_fields = Struct(f"{len(Pdu._fields)}I").unpack_from  # of fsrvp_pdu: the C core asserts it
+_WHOLE = Flag.FIRST_FRAGMENT | Flag.LAST_FRAGMENT
 _sizes = Struct("<HH").pack
 _verifier = Struct("<BBBBI").pack
-_out_size = lib.FSRVP_FRAGMENT_MAX
-_out = ffi.new("uint8_t[]", _out_size)
-_out_view = ffi.buffer(_out)
-_write_response = lib.fsrvp_write_response
 
 
 def parse(data: bytes) -> Optional[Pdu]:
-    """The PDU at the start of `data`, None when there is more of it to come.
+    """The PDU at the start of `data`; None when it is not complete yet.
 
     Raises: BadPdu.
     """
-    error = lib.fsrvp_pdu_parse(data, len(data), _pdu)
+    parsed = allocate(_PDU)
+    error = lib.fsrvp_pdu_parse(data, len(data), parsed)
     if error == lib.FSRVP_TRUNCATED:
         return None
-    pdu = _new_pdu(Pdu, _fields(_pdu_view))
+    pdu = Pdu._make(_fields(ffi.buffer(parsed)))
     if error < 0:
         raise BadPdu(pdu, error)
     return pdu
-
-
-def whole_request(data: bytes) -> Optional[tuple[int, int, int, int, bytes]]:
-    """Byte order, call id, context id, opnum and stub, where the bytes are a request in one
-    fragment without a verifier, and nothing else; None for whatever else they are."""
-    if not lib.fsrvp_pdu_is_whole_request(data, len(data), _pdu):
-        return None
-    big_endian, call_id, context_id, opnum, body, size = _request_fields(_pdu_view)
-    return big_endian, call_id, context_id, opnum, data[body : body + size]
 
 
 def offers(data: bytes, pdu: Pdu) -> list[Offer]:
@@ -171,53 +157,54 @@ def bind_ack(
     address: bytes,
     flags: int = 0,
 ) -> bytes:
-    """BIND_ACK or ALTER_CONTEXT_RESPONSE; the address ends with its NUL or is empty.
-    `flags` are those beyond first and last fragment."""
-    return _written(
-        lib.fsrvp_write_bind_ack(
-            kind,
-            flags | Flag.FIRST_FRAGMENT | Flag.LAST_FRAGMENT,
-            call_id,
-            max_fragment,
-            group,
-            address,
-            len(address),
-            ffi.new("fsrvp_result[]", [tuple(result) for result in results]),
-            len(results),
-            _out,
-            _out_size,
-        )
+    """BIND_ACK or ALTER_CONTEXT_RESPONSE. The address ends with its NUL or is empty; `flags`
+    are set beside those of first and last fragment. Raises: ValueError."""
+    out = allocate(_OUT, MAX_FRAGMENT)
+    size = lib.fsrvp_write_bind_ack(
+        kind,
+        flags | _WHOLE,
+        call_id,
+        max_fragment,
+        group,
+        address,
+        len(address),
+        ffi.new("fsrvp_result[]", [tuple(result) for result in results]),
+        len(results),
+        out,
+        MAX_FRAGMENT,
     )
+    return written(out, size)
 
 
 def bind_nak(call_id: int, why: int) -> bytes:
-    return _written(lib.fsrvp_write_bind_nak(call_id, why, _out, _out_size))
+    out = allocate(_OUT, MAX_FRAGMENT)
+    return written(out, lib.fsrvp_write_bind_nak(call_id, why, out, MAX_FRAGMENT))
 
 
 def fault(call_id: int, context_id: int, status: int, *, executed: bool) -> bytes:
-    flags = Flag.FIRST_FRAGMENT | Flag.LAST_FRAGMENT
-    if not executed:
-        flags |= Flag.DID_NOT_EXECUTE
-    return _written(lib.fsrvp_write_fault(flags, call_id, context_id, status, _out, _out_size))
+    flags = _WHOLE if executed else _WHOLE | Flag.DID_NOT_EXECUTE
+    out = allocate(_OUT, MAX_FRAGMENT)
+    size = lib.fsrvp_write_fault(flags, call_id, context_id, status, out, MAX_FRAGMENT)
+    return written(out, size)
 
 
-def responses(call_id: int, context_id: int, size: int, max_fragment: int) -> list[bytes]:
-    """The fragments in which the stub of this size in `ndr.STUB` reaches a client that
-    receives so many bytes at once."""
-    if size <= max_fragment - RESPONSE_HEADER_SIZE:
-        whole = _write_response(3, call_id, context_id, size, STUB, size, _out, _out_size)
-        return [_written(whole)]
-    room = (max_fragment - RESPONSE_HEADER_SIZE) & ~7
-    stub, fragments = written(size), []
+def responses(call_id: int, context_id: int, stub: bytes, max_fragment: int) -> list[bytes]:
+    """The fragments of a response, each of `max_fragment` bytes at most."""
+    room = max_fragment - RESPONSE_HEADER_SIZE
+    if len(stub) <= room:
+        return [_response(_WHOLE, call_id, context_id, len(stub), stub)]
+    room &= ~7  # a multiple of 8 in every fragment but the last
+    fragments = []
     for start in range(0, len(stub), room):
-        flags = 1 if start == 0 else 2 if start + room >= len(stub) else 0
-        part = stub[start : start + room]
-        fragments.append(_response(flags, call_id, context_id, len(stub) - start, part))
+        part, left = stub[start : start + room], len(stub) - start
+        flags = Flag.FIRST_FRAGMENT if start == 0 else 0
+        flags |= Flag.LAST_FRAGMENT if left <= room else 0
+        fragments.append(_response(flags, call_id, context_id, left, part))
     return fragments
 
 
 def with_verifier(data: bytes, verifier: Verifier, token_size: int) -> bytes:
-    """A PDU of ours that a token of this size is to follow."""
+    """A PDU of the server with a verifier, for a token of this size that will follow."""
     size = len(data) + VERIFIER_SIZE + token_size
     return b"".join(
         (data[:8], _sizes(size, token_size), data[12:], _verifier(*verifier[:3], 0, verifier[3]))
@@ -225,13 +212,7 @@ def with_verifier(data: bytes, verifier: Verifier, token_size: int) -> bytes:
 
 
 def _response(flags: int, call_id: int, context_id: int, hint: int, part: bytes) -> bytes:
-    return _written(
-        _write_response(flags, call_id, context_id, hint, part, len(part), _out, _out_size)
-    )
-
-
-def _written(size: int) -> bytes:
-    if size < 0:
-        raise ValueError(f"cannot be sent: {reason(size)}")
-    data: bytes = _out_view[0:size]
-    return data
+    room = RESPONSE_HEADER_SIZE + len(part)
+    out = allocate(_OUT, room)
+    size = lib.fsrvp_write_response(flags, call_id, context_id, hint, part, len(part), out, room)
+    return written(out, size)

@@ -1,17 +1,18 @@
-"""One question to a running daemon over its control socket."""
+"""Sends one request to a running daemon over a control socket."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import socket
 from typing import Any, Callable, Iterator, Optional, Sequence
 
+from fsrvpd import unix_socket
 from fsrvpd.errors import FsrvpdError
 
-PATIENCE = 600.0  # s for an answer or a sign of progress; prune may remove thousands
+REPLY_TIMEOUT = 600.0  # s for a reply or an event; prune may remove thousands of snapshots
 
-OnEvent = Callable[[Any], None]
+OnEvent = Callable[[Any], Any]  # returns what to send in answer to an event, or None
 
 
 class NotRunning(FsrvpdError):
@@ -23,50 +24,49 @@ def ask(
     message: str,
     parameters: Sequence[str],
     on_event: OnEvent = lambda event: None,
-    patience: Optional[float] = PATIENCE,
+    timeout: Optional[float] = REPLY_TIMEOUT,
     group: str = "fsrvpd:admin group",
 ) -> Any:
-    """The daemon's answer; what it tells before goes to `on_event`. `patience` None waits
-    for ever; `group` is the option that names who may ask. Raises: NotRunning, FsrvpdError
-    with the daemon's words."""
+    """The daemon's reply; events that come before it go to `on_event`. `timeout` None waits
+    forever; `group` is the option that names who may ask. Raises: NotRunning, FsrvpdError
+    with the daemon's message."""
+    request = {"message": message, "parameters": list(parameters)}
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(patience)
-        try:
-            _connect(connection, path)
-            request = {"message": message, "parameters": list(parameters)}
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            return _answer(connection, on_event)
-        except PermissionError as error:
-            raise FsrvpdError(
-                f"{path}: only root and members of `{group}` may ask fsrvpd"
-            ) from error
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise NotRunning(
-                f"fsrvpd does not answer at {path}: {why}; is it running on this"
-                " configuration? (systemctl status fsrvpd)"
-            ) from error
+        connection.settimeout(timeout)
+        for response in _responses(connection, path, request, group):
+            if "event" in response:  # an error of `on_event` is none of the connection
+                answer = on_event(response["event"])
+                if answer is not None:
+                    _send(connection, answer)
+            elif response["ok"]:
+                return response["result"]
+            else:
+                raise FsrvpdError(response["error"])
+    raise NotRunning("fsrvpd closed the connection; is it stopping? (systemctl status fsrvpd)")
 
 
-def _answer(connection: socket.socket, on_event: OnEvent) -> Any:
-    for line in _lines(connection):
-        said = json.loads(line)
-        if "event" in said:
-            on_event(said["event"])
-        elif said["ok"]:
-            return said["result"]
-        else:
-            raise FsrvpdError(said["error"])
-    raise NotRunning("fsrvpd hung up; is it ending? (systemctl status fsrvpd)")
-
-
-def _connect(connection: socket.socket, path: str) -> None:
-    """Through the folder's descriptor, since a socket address holds 107 bytes only."""
-    folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+def _responses(connection: socket.socket, path: str, request: Any, group: str) -> Iterator[Any]:
     try:
-        connection.connect(f"/proc/self/fd/{folder}/{os.path.basename(path)}")
-    finally:
-        os.close(folder)
+        unix_socket.connect(connection, path)
+        _send(connection, request)
+        for line in _lines(connection):
+            yield json.loads(line)
+    except PermissionError as error:
+        raise FsrvpdError(
+            f"{path}: only root and members of `{group}` may send requests to fsrvpd"
+        ) from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise NotRunning(
+            f"fsrvpd does not answer at {path}: {why}; is it running with this"
+            " configuration? (systemctl status fsrvpd)"
+        ) from error
+
+
+def _send(connection: socket.socket, value: Any) -> None:
+    """To a daemon that has hung up: what it said before that is there to be read."""
+    with contextlib.suppress(BrokenPipeError):
+        connection.sendall(json.dumps(value).encode() + b"\n")
 
 
 def _lines(connection: socket.socket) -> Iterator[bytes]:

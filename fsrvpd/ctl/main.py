@@ -1,133 +1,196 @@
-"""fsrvpctl: the command, in the manner of smbcontrol.
+"""fsrvpctl: the command for admins, in the manner of smbcontrol.
 
-    fsrvpctl fsrvpd MESSAGE [PARAMETER...] [--json]    ask a running daemon
-    fsrvpctl setup | remove [--dry-run] [--yes]        put it beside Samba, or take it away
-    fsrvpctl check-config | doctor [--json]            what is wrong, and what to type next
-    fsrvpctl share-config SHARE                        lines for smb.conf
+    fsrvpctl fsrvpd MESSAGE [PARAMETER...] [OPTIONS]   send a message to the running daemon
+    fsrvpctl setup [--undo] [--dry-run] [--yes]        configure Samba for fsrvpd
+    fsrvpctl check-config | doctor [--json]            find what is wrong, and what to type next
+    fsrvpctl share-config SHARE                        print lines for smb.conf
 
-Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 the daemon does not run.
+Exit status: 0 success, 1 refused or failed, 2 wrong usage, 3 the daemon does not run.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from argparse import SUPPRESS
 from typing import TYPE_CHECKING, Optional, Sequence
 
-from fsrvpd.command_line import add_samba_arguments, not_root
-from fsrvpd.ctl.check_config import check_config
+from fsrvpd.command_line import HelpFormatter
 from fsrvpd.ctl.client import NotRunning
-from fsrvpd.ctl.doctor import examine
-from fsrvpd.ctl.installation import remove, setup
-from fsrvpd.ctl.messages import BY_NAME
-from fsrvpd.ctl.send import WrongUsage, send
-from fsrvpd.ctl.share_config import share_config
-from fsrvpd.ctl.terminal import accept_any_text, visible
+from fsrvpd.ctl.messages import DRY_RUN, MESSAGES, Message
+from fsrvpd.ctl.send import EXIT_NOT_RUNNING, WrongUsage, send
 from fsrvpd.errors import FsrvpdError
+from fsrvpd.samba_command_line import add_samba_arguments, root_hint
+from fsrvpd.terminal import EXIT_FAILED, indented, printing
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
-EXIT_FAILED = 1
 EXIT_USAGE = 2
-EXIT_NOT_RUNNING = 3
 EXIT_INTERRUPTED = 130
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    accept_any_text()
+    return printing("fsrvpctl", lambda: _run(argv))
+
+
+def _run(argv: Optional[Sequence[str]]) -> int:
     arguments = parser().parse_args(argv)
     try:
         status: int = arguments.command(arguments)
     except NotRunning as error:
-        _complain(error)
+        _print_error(error)
         return EXIT_NOT_RUNNING
     except WrongUsage as error:
-        _complain(error)
+        _print_error(error)
         return EXIT_USAGE
     except FsrvpdError as error:
-        _complain(error, not_root())
+        _print_error(error, root_hint())
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # as when a pager is left
-        sys.stderr.close()
-        return EXIT_FAILED
     return status
 
 
-def _complain(error: FsrvpdError, more: str = "") -> None:
-    print(visible(f"fsrvpctl: {error}{more}"), file=sys.stderr)
+def _print_error(error: FsrvpdError, hint: str = "") -> None:
+    print(indented(f"fsrvpctl: {error}{hint}"), file=sys.stderr)
 
 
 def parser() -> argparse.ArgumentParser:
-    """The manual and the completion are made from it."""
+    """The manual and the completion are generated from it."""
     whole = argparse.ArgumentParser(
-        prog="fsrvpctl", description="Speak to fsrvpd, or put it beside Samba."
+        prog="fsrvpctl",
+        description="Control fsrvpd, or configure Samba for it.",
+        formatter_class=HelpFormatter,
     )
     add_samba_arguments(whole)
-    commands = whole.add_subparsers(metavar="COMMAND", required=True, dest="name")
+    commands = whole.add_subparsers(
+        prog=whole.prog, metavar="COMMAND", required=True, dest="name"
+    )  # without prog, argparse formats a help text
     _add_daemon(commands)
-    for name, function, text in (
-        ("setup", setup, "put fsrvpd beside Samba: its own agent away, registry shares on"),
-        ("remove", remove, "undo setup"),
-    ):
-        command = _command(commands, name, text)
-        command.add_argument(
-            "-n", "--dry-run", action="store_true", help="say what would be done, do nothing"
-        )
-        command.add_argument("-y", "--yes", action="store_true", help="ask nothing")
-        command.add_argument(
-            "--agent-only", action="store_true", help="leave smb.conf out; ask nothing"
-        )
-        command.set_defaults(command=function)
-    check = _command(
-        commands, "check-config", "say what a reload would say of fsrvpd's options in smb.conf"
-    )
-    check.add_argument("--json", action="store_true", help="answer for programs")
-    check.set_defaults(command=check_config)
+    _add_setup(commands)
+    _add_check_config(commands)
     _add_doctor(commands)
-    lines = _command(
-        commands, "share-config", "print what smb.conf wants for previous versions of a share"
-    )
-    lines.add_argument("share", metavar="SHARE", help="a share of Samba's configuration")
-    lines.set_defaults(command=share_config)
+    _add_share_config(commands)
     return whole
 
 
 def _command(commands: Commands, name: str, what: str) -> argparse.ArgumentParser:
-    return commands.add_parser(name, help=what, description=what)
+    return commands.add_parser(name, help=what, description=what, formatter_class=HelpFormatter)
 
 
 def _add_daemon(commands: Commands) -> None:
     daemon = _command(commands, "fsrvpd", "send a message to the running daemon")
-    daemon.add_argument("message", choices=sorted(BY_NAME), metavar="MESSAGE", help="see MESSAGES")
-    daemon.add_argument("parameters", nargs="*", metavar="PARAMETER", help="what it asks for")
-    daemon.add_argument("--json", action="store_true", help="answer for programs")
-    daemon.add_argument(
-        "-n", "--dry-run", action="store_true", help="say what would be deleted, do nothing"
+    _add_json(daemon)
+    messages = daemon.add_subparsers(
+        prog=daemon.prog, metavar="MESSAGE", required=True, dest="message"
     )
+    for message in MESSAGES:
+        _add_message(messages, message)
     daemon.set_defaults(command=send)
 
 
-def _add_doctor(commands: Commands) -> None:
-    doctor = _command(commands, "doctor", "examine the whole installation, and try a shadow copy")
-    doctor.add_argument("--json", action="store_true", help="answer for programs")
-    doctor.add_argument("--share", help="the share to try, not the first that can be copied")
-    doctor.add_argument(
-        "--no-self-test", action="store_true", help="look only, make no shadow copy"
+def _add_message(messages: Commands, message: Message) -> None:
+    parser = messages.add_parser(
+        message.name,
+        help=message.meaning,
+        description=message.meaning,
+        formatter_class=HelpFormatter,
     )
-    who = doctor.add_mutually_exclusive_group()
-    who.add_argument(
+    parser.add_argument("--json", action="store_true", default=SUPPRESS, help="print JSON")
+    for option in message.options:
+        names = ["-n", option.name] if option is DRY_RUN else [option.name]
+        if option.value:
+            parser.add_argument(*names, metavar=option.value, help=option.meaning)
+        else:
+            parser.add_argument(*names, action="store_true", help=option.meaning)
+    parser.set_defaults(parameters=[])
+    if message.parameters:
+        shown = " ".join(message.parameters)
+        parser.add_argument("parameters", nargs="*", metavar=shown, help=shown)
+
+
+def _add_setup(commands: Commands) -> None:
+    setup = _command(
+        commands,
+        "setup",
+        "configure Samba for fsrvpd: disable Samba's own FSRVP agent, enable registry shares",
+    )
+    setup.add_argument("--undo", action="store_true", help="restore what setup has changed")
+    setup.add_argument(
+        "-n", "--dry-run", action="store_true", help="print what would be done, change nothing"
+    )
+    setup.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
+    setup.add_argument(
+        "--agent-only", action="store_true", help="leave smb.conf as it is; do not ask"
+    )
+    setup.set_defaults(command=_setup)
+
+
+def _add_check_config(commands: Commands) -> None:
+    check = _command(commands, "check-config", "validate fsrvpd's options in smb.conf")
+    _add_json(check)
+    check.set_defaults(command=_check_config)
+
+
+def _add_doctor(commands: Commands) -> None:
+    doctor = _command(commands, "doctor", "check the whole installation and make a test copy")
+    _add_json(doctor)
+    doctor.add_argument("--share", help="the share to copy (default: the first that can be copied)")
+    doctor.add_argument(
+        "--no-self-test", action="store_true", help="only check, make no shadow copy"
+    )
+    user = doctor.add_mutually_exclusive_group()
+    user.add_argument(
         "-U",
         "--user",
         metavar="NAME[%PASSWORD]",
-        help="read the copy over SMB as this user; without a password it is asked for",
+        help="read the copy over SMB as this user; without a password, ask for it",
     )
-    who.add_argument(
+    user.add_argument(
         "-A",
         "--authentication-file",
         metavar="FILE",
-        help="the same with name and password from a file, as smbclient takes it",
+        help="read the copy over SMB with the credentials in this file (see smbclient(1))",
     )
-    doctor.set_defaults(command=examine)
+    doctor.set_defaults(command=_doctor)
+
+
+def _add_share_config(commands: Commands) -> None:
+    lines = _command(
+        commands, "share-config", "print what an admin adds to a share for previous versions"
+    )
+    lines.add_argument("share", metavar="SHARE", help="a share of Samba's configuration")
+    lines.set_defaults(command=_share_config)
+
+
+def _add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+# A command's module is imported when the command is chosen: what the others need takes longer
+# to import than a ping takes.
+
+
+def _setup(arguments: argparse.Namespace) -> int:
+    from fsrvpd.ctl.setup.command import setup
+
+    return setup(arguments)
+
+
+def _check_config(arguments: argparse.Namespace) -> int:
+    from fsrvpd.ctl.check_config import check_config
+
+    return check_config(arguments)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from fsrvpd.ctl.doctor.command import doctor
+
+    return doctor(arguments)
+
+
+def _share_config(arguments: argparse.Namespace) -> int:
+    from fsrvpd.ctl.share_config import share_config
+
+    return share_config(arguments)

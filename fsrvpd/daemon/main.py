@@ -1,4 +1,4 @@
-"""fsrvpd: the command. Reads smb.conf, wires the layers, runs, and ends cleanly."""
+"""The command fsrvpd: reads smb.conf, starts the daemon, and ends it cleanly."""
 
 from __future__ import annotations
 
@@ -11,38 +11,39 @@ import sys
 from typing import Optional, Sequence
 
 from fsrvpd import __version__, core
-from fsrvpd.command_line import add_samba_arguments, not_root
-from fsrvpd.configuration import Configuration, read_configuration
-from fsrvpd.daemon import logs
-from fsrvpd.daemon.administration import LogLevel, tell_complaints
+from fsrvpd.config.load import Configuration, read_globals
+from fsrvpd.daemon.components import Components
+from fsrvpd.daemon.control.admin_actions import LogLevel, log_warnings
 from fsrvpd.daemon.daemon import Daemon
-from fsrvpd.daemon.events import report
-from fsrvpd.daemon.parts import Parts
-from fsrvpd.daemon.process import end_threads, go_to_background, notify
+from fsrvpd.daemon.log import levels
+from fsrvpd.daemon.log.events import report
+from fsrvpd.daemon.process import daemonize, exit_without_stuck_threads, notify
 from fsrvpd.errors import FsrvpdError
+from fsrvpd.samba_command_line import add_samba_arguments, root_hint
+from fsrvpd.terminal import indented
 from samba_hooks.configuration import SambaConfiguration
-from samba_hooks.open_registry import Registry
-from samba_hooks.samba_tools import SambaTools
+from samba_hooks.registry.open_registry import Registry
+from samba_hooks.tools import SambaTools
 
 log = logging.getLogger("fsrvpd")
 
 LOG_FILE = "log.fsrvpd"
 
 
-def main(argv: Optional[Sequence[str]] = None, parts: Optional[Parts] = None) -> int:
-    """Exit status: 0 after an orderly end, 1 when it cannot run."""
+def main(argv: Optional[Sequence[str]] = None, components: Optional[Components] = None) -> int:
+    """Exit status: 0 after an orderly end, 1 when it cannot start."""
     arguments = parser().parse_args(argv)
     try:
-        run(arguments, parts or Parts())
+        run(arguments, components or Components())
     except FsrvpdError as error:
-        print(f"fsrvpd: {error}{not_root()}", file=sys.stderr)
+        print(indented(f"fsrvpd: {error}{root_hint()}"), file=sys.stderr)
         return 1
-    end_threads()
+    exit_without_stuck_threads()
     return 0
 
 
 def parser() -> argparse.ArgumentParser:
-    """The manual is made from it."""
+    """The manual page is generated from it."""
     whole = argparse.ArgumentParser(
         prog="fsrvpd",
         description="File Server Remote VSS agent (MS-FSRVP) beside Samba.",
@@ -57,36 +58,44 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-def run(arguments: argparse.Namespace, parts: Parts) -> None:
-    """Run until a signal says otherwise. Raises: FsrvpdError when it cannot begin."""
+def run(arguments: argparse.Namespace, components: Components) -> None:
+    """Run until a signal. Raises: FsrvpdError when it cannot start."""
     level = LogLevel(arguments.debuglevel)
-    with contextlib.closing(parts.registry(arguments)) as registry:
-        configuration = read_configuration(registry)
+    with contextlib.closing(components.registry(arguments)) as registry:
+        configuration = read_globals(registry)
         samba = configuration.samba
         if arguments.foreground:
-            logs.set_up(level.of(samba), None)
-            serve(registry, configuration, level, parts)
+            levels.set_up(level.of(samba), None)
+            serve(registry, configuration, level, components)
             return
         path = log_file(samba, registry.tools())
-    go_to_background()  # before there are threads, children or locks
-    logs.set_up(level.of(samba), path)
-    with contextlib.closing(parts.registry(arguments)) as registry:
-        serve(registry, read_configuration(registry), level, parts)
+    daemonize()  # before threads, children or locks exist
+    levels.set_up(level.of(samba), path)
+    try:
+        with contextlib.closing(components.registry(arguments)) as registry:
+            serve(registry, read_globals(registry), level, components)
+    except FsrvpdError as error:
+        log.error("fsrvpd cannot start: %s", error)  # standard error leads nowhere by now
+        raise
 
 
 def log_file(samba: SambaConfiguration, tools: SambaTools) -> str:
-    """As Samba's daemons: `log.fsrvpd` beside `log file`, else where Samba was built to log."""
+    """`log.fsrvpd` beside `log file`, else in the log directory that is built into Samba."""
     directory = os.path.dirname(samba.log_file) or tools.log_directory()
     return os.path.join(directory, LOG_FILE)
 
 
-def serve(registry: Registry, configuration: Configuration, level: LogLevel, parts: Parts) -> None:
-    tell_complaints(configuration.complaints)
-    daemon = Daemon(registry, configuration, level, parts)
-    daemon.loop.heed_signals()
+def serve(
+    registry: Registry, configuration: Configuration, level: LogLevel, components: Components
+) -> None:
+    log_warnings(configuration.problems())
+    daemon = Daemon(registry, configuration, level, components)
+    daemon.loop.enable_signal_wakeup()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: daemon.loop.stop())
-    signal.signal(signal.SIGHUP, lambda *_: daemon.loop.ring(daemon.administration.reload))
+    signal.signal(
+        signal.SIGHUP, lambda *_: daemon.loop.call_soon_threadsafe(daemon.administration.reload)
+    )
     report(
         log,
         "started",
@@ -95,9 +104,10 @@ def serve(registry: Registry, configuration: Configuration, level: LogLevel, par
         f" {configuration.settings.agent.dialect.name}, pipe {daemon.server.path or 'not served'}",
     )
     notify(f"READY=1\nSTATUS=Serving {daemon.server.path or 'the control socket alone'}")
+    daemon.administration.check_shares(configuration)
     try:
-        daemon.run()
+        daemon.loop.run_forever()
     finally:
         notify("STOPPING=1")
         daemon.close()
-        report(log, "ended")
+        report(log, "stopped")

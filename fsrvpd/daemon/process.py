@@ -1,4 +1,4 @@
-"""The process as the system sees it: pid file, background, readiness."""
+"""What the system sees of the process: pid file, background, readiness, exit."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ import time
 
 from fsrvpd.errors import ConfigError
 
-THREADS_END = 1.0  # s that threads have to end when all jobs have, or are given up
+THREADS_TIMEOUT = 1.0  # s that threads have to end after the daemon has closed everything
 
 
 class PidFile:
-    """A locked file with our process id, as Samba's daemons keep theirs.
+    """A locked file with the daemon's process id, like those of Samba's daemons.
 
-    The lock dies with the process, so a stale file is no obstacle.
+    The lock ends with the process, so a stale file does no harm.
     """
 
     def __init__(self, path: str) -> None:
-        """Raises: ConfigError when another process holds it, or it cannot be made."""
+        """Raises: ConfigError when another process holds it or it cannot be created."""
         self.path = path
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         except OSError as error:
-            raise ConfigError(f"{path}: the pid file cannot be made: {error.strerror}") from error
+            raise ConfigError(f"{path}: pid file cannot be created: {error.strerror}") from error
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise ConfigError(
-                f"{path}: fsrvpd runs already on this configuration, as process"
-                f" {self._owner()}; stop it first (fsrvpctl fsrvpd shutdown)"
+                f"{path}: fsrvpd is already running with this configuration (process"
+                f" {self._owner()}); stop it first (fsrvpctl fsrvpd shutdown)"
             ) from error
         os.ftruncate(self._file, 0)
         os.write(self._file, b"%d\n" % os.getpid())
@@ -45,8 +45,8 @@ class PidFile:
         os.close(self._file)
 
 
-def go_to_background() -> None:
-    """Leave terminal and session; the caller's process ends here."""
+def daemonize() -> None:
+    """Detach from terminal and session. The calling process exits; a child returns."""
     if os.fork():
         os._exit(0)
     os.setsid()
@@ -60,7 +60,7 @@ def go_to_background() -> None:
 
 
 def notify(state: str) -> None:
-    """Tell systemd, where it asked to be told (sd_notify)."""
+    """Notify systemd if it started us so (sd_notify)."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
@@ -70,10 +70,10 @@ def notify(state: str) -> None:
         notifier.sendto(state.encode(), address)
 
 
-def end_threads() -> None:
-    """Let this process end whatever its threads do: one that hangs on a dead disk would
-    otherwise be waited for, for ever."""
-    limit = time.monotonic() + THREADS_END
+def exit_without_stuck_threads() -> None:
+    """Wait for threads for a moment, then exit at once if one still runs: Python would wait
+    for ever for a thread that hangs on a dead disk."""
+    limit = time.monotonic() + THREADS_TIMEOUT
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join(max(limit - time.monotonic(), 0.0))

@@ -12,11 +12,11 @@ SE_BACKUP_PRIVILEGE = 0x200  # Samba's mask bit
 
 
 def refusal(caller: Caller) -> Optional[str]:
-    """None when the caller may use every method, else why it may use none."""
+    """None if the caller may use all methods, else why it may use none."""
     if caller.anonymous:
         return "anonymous and guest sessions are never served"
     if caller.uid == 0:
-        return None  # a standalone server gives root no Administrators SID
+        return None  # on a standalone server root has no Administrators SID
     if BUILTIN_ADMINISTRATORS in caller.sids or BUILTIN_BACKUP_OPERATORS in caller.sids:
         return None
     if caller.privileges & SE_BACKUP_PRIVILEGE:

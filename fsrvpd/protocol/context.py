@@ -19,26 +19,32 @@ NAMES = {
     CTX_APP_ROLLBACK: "application rollback",
     CTX_NAS_ROLLBACK: "NAS rollback",
 }
+BY_NAME = {  # as an admin types them
+    "backup": CTX_BACKUP,
+    "file-share-backup": CTX_FILE_SHARE_BACKUP,
+    "app-rollback": CTX_APP_ROLLBACK,
+    "nas-rollback": CTX_NAS_ROLLBACK,
+}
 RECOVERY = ATTR_AUTO_RECOVERY | ATTR_NO_AUTO_RECOVERY
 
 
 def is_valid(context: int) -> bool:
-    """One of the four contexts, with either of the recovery attributes or with none."""
+    """Whether it is one of the four contexts, with one recovery attribute or none."""
     return (context & ~RECOVERY) in NAMES and (context & RECOVERY) != RECOVERY
 
 
 def is_writable(context: int) -> bool:
-    """Whether the copy is read-write until RecoveryComplete."""
+    """Whether the shadow copy is writable until RecoveryComplete."""
     return bool(context & ATTR_AUTO_RECOVERY)
 
 
 def is_persistent(context: int) -> bool:
-    """Whether the copy outlives a reboot of the server and has no age at which it goes."""
+    """Whether the shadow copy survives a reboot of the server."""
     return bool(context & ATTR_PERSISTENT)
 
 
 def describe(context: int) -> str:
-    """For people: "backup, auto-recovery"."""
+    """For people: "backup, auto-recovery (0x400000)"."""
     name = NAMES.get(context & ~RECOVERY, "unknown")
     if context & ATTR_AUTO_RECOVERY:
         name += ", auto-recovery"

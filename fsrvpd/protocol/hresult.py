@@ -1,12 +1,14 @@
-"""The results a method can end with, by the names of the document.
+"""The results of methods, by their names, and how a failure becomes one.
 
 Spec: MS-FSRVP 2.2.4; E_* from MS-ERREF 2.1; VSS_E_* from the Volume Shadow Copy
-service, whose codes Windows' client expects from a failing provider.
+Service, whose codes Windows' clients expect when a provider fails.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
+
+from fsrvpd.errors import PeerError, StorageError, TookTooLong
 
 
 class HResult(IntEnum):
@@ -31,8 +33,22 @@ class HResult(IntEnum):
     FSRVP_E_WAIT_FAILED = 0xFFFFFFFF
 
 
+def hresult_of(error: BaseException) -> int:
+    """The result for a failure. No other function translates failures: a client's error has its
+    result, storage may be full or too slow, a provider may fail; anything else is unexpected."""
+    if isinstance(error, PeerError):
+        return error.result
+    if isinstance(error, StorageError):
+        if error.out_of_space:
+            return HResult.VSS_E_INSUFFICIENT_STORAGE
+        if isinstance(error, TookTooLong):
+            return HResult.FSSAGENT_E_TIMEOUT
+        return HResult.VSS_E_PROVIDER_VETO
+    return HResult.E_UNEXPECTED
+
+
 def describe(result: int) -> str:
-    """A result for a log line: its name and its number."""
+    """Name and number of a result, for a log line."""
     try:
         return f"{HResult(result).name} ({result:#010x})"
     except ValueError:
@@ -40,7 +56,7 @@ def describe(result: int) -> str:
 
 
 def name_of(result: int) -> str:
-    """One word: its name, or its number where it has none here."""
+    """The name of a result, or its number if it has none here."""
     try:
         return HResult(result).name
     except ValueError:

@@ -1,26 +1,21 @@
-"""The abstract data model of the server, and its durable form.
-
-Spec: MS-FSRVP 3.1.1. A set is one JSON document in the store; `FORMAT` numbers its shape,
-docs/state.md describes it, and tests/vectors/state holds one of each number.
-"""
+"""The abstract data model of the server. Spec: MS-FSRVP 3.1.1."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Callable, Mapping, Optional
+from typing import Optional
 
-from fsrvpd.core.messages import NULL_GUID, Guid, format_guid, parse_guid
-from fsrvpd.protocol.ports import Share, SharePlace, Snapshot
+from fsrvpd.core.messages import NULL_GUID, Guid, format_guid
+from fsrvpd.protocol.exports import Export, below
+from fsrvpd.protocol.ports import ShareLocation, Snapshot
+from fsrvpd.protocol.unc import normal_share
 
-FORMAT = 2  # to be raised with any change of shape; `_UPGRADES` then reads the older ones
-NO_SET = format_guid(NULL_GUID)  # of a snapshot that was taken for Samba's own agent
-FILETIME_EPOCH = 11644473600  # seconds from 1601-01-01 to 1970-01-01 UTC
+NO_SET = format_guid(NULL_GUID)  # the set id of snapshots that were taken for Samba's own agent
 
 
 class Status(Enum):
-    """ShadowCopySet.Status (3.1.1.2), in the order in which a set goes through them."""
+    """ShadowCopySet.Status (3.1.1.2), in the order in which a set passes through them."""
 
     STARTED = "Started"
     ADDED = "Added"
@@ -30,7 +25,32 @@ class Status(Enum):
     RECOVERED = "Recovered"
 
 
+LOCAL = "local"  # instead of an address: this server's own admin
+SELF_TEST = "self-test"  # and the copy that doctor makes and deletes, which is no backup
+
+# A client was told of the snapshots: such a set survives a restart, and counts in 3.1.4.10.
 PUBLISHED = frozenset({Status.COMMITTED, Status.EXPOSED, Status.RECOVERED})
+
+
+def local_address(creation: str, *, self_test: bool = False) -> str:
+    """The address of one creation by this server's admin. Each has its own, so that several can
+    run at the same time; `creation` has been used by no other."""
+    return f"{LOCAL}/{SELF_TEST}-{creation}" if self_test else f"{LOCAL}/{creation}"
+
+
+def shown_client(address: str) -> str:
+    """For people: an address of a creation means nothing to them."""
+    return SELF_TEST if address.startswith(f"{LOCAL}/{SELF_TEST}-") else client_of(address)
+
+
+def client_of(address: str) -> str:
+    """Whose sets those of an address are, for limits: all of the admin's are one client's."""
+    return LOCAL if is_local(address) else address
+
+
+def is_local(address: str) -> bool:
+    """No address of a network has this form."""
+    return address.startswith(f"{LOCAL}/")
 
 
 @dataclass
@@ -42,7 +62,9 @@ class MappedShare:
     directory: str  # the share's path, resolved
     shadow_copy_share_name: str = ""
     is_exposed: bool = False
-    deleting: bool = False  # DeleteShareMapping has begun: it is finished after a crash
+    deleting: bool = False  # DeleteShareMapping has begun, and is finished after a crash
+    handle: str = ""  # of the share's directory when it was added, as in ShareLocation
+    location: Optional[ShareLocation] = field(default=None, compare=False)  # not durable
 
 
 @dataclass
@@ -50,49 +72,64 @@ class ShadowCopy:
     """A shadow copy of one file store (3.1.1.3)."""
 
     shadow_copy_id: Guid
-    place: SharePlace
-    creation_timestamp: int  # 100 ns since 1601-01-01 UTC
+    location: ShareLocation
+    created: float  # Unix time, s: CreationTimestamp
     share_mapping_list: list[MappedShare] = field(default_factory=list)
     snapshot: Optional[Snapshot] = None
-    keep: bool = False  # `fsrvp:keep` of one of its shares: the snapshot outlives them
+    keep: bool = False  # `fsrvp:keep` of its share: the snapshot outlives it
 
     @property
     def volume_name(self) -> str:
-        return self.place.volume_name
+        return self.location.volume_name
+
+    @property
+    def deleting(self) -> bool:
+        """Whether DeleteShareMapping runs, or waits for another try, and what it takes is decided:
+        whoever wants to keep the copy is too late."""
+        return any(mapped.deleting for mapped in self.share_mapping_list)
 
     def mapped_share(self, share: str) -> Optional[MappedShare]:
-        """The mapping of a share by name, whatever its case."""
-        wanted = share.casefold()
+        """The mapping of a share by name, ignoring case."""
+        name = normal_share(share)
         for mapped in self.share_mapping_list:
-            if mapped.share.casefold() == wanted:
+            if normal_share(mapped.share) == name:
                 return mapped
         return None
 
-    def can_hold(self, place: SharePlace) -> bool:
-        """Whether one snapshot can serve another share too: it holds the whole volume."""
-        ours = self.place
-        same_volume = (ours.provider, ours.volume_root) == (place.provider, place.volume_root)
-        both_below = all(_is_below(each.directory, each.volume_root) for each in (ours, place))
-        new = self.mapped_share(place.share.name) is None
-        return ours.whole_volume and place.whole_volume and same_volume and both_below and new
+    def can_hold(self, location: ShareLocation) -> bool:
+        """Whether the snapshot can serve another share of the volume too."""
+        both = (self.location, location)
+        return (
+            all(each.whole_volume for each in both)
+            and all(_is_below(each.directory, each.volume_root) for each in both)
+            and len({(each.provider, each.volume_root) for each in both}) == 1
+            and self.mapped_share(location.share.name) is None
+        )
 
-    def path_of(self, mapped: MappedShare, snapshot: Snapshot) -> str:
-        """Where a share's directory stands inside the snapshot, which tells it of the share
-        that it was taken for, and thereby where the volume's root stands."""
-        if mapped.directory == self.place.directory:
-            return snapshot.share_path
-        first = _below(self.place.directory, self.place.volume_root)
-        root = snapshot.share_path[: -len(first)] if first else snapshot.share_path
-        return root + _below(mapped.directory, self.place.volume_root)
+    def export(self, mapped: MappedShare, *, writable: bool = False) -> Optional[Export]:
+        """Where users reach a share's directory in the snapshot; None before there is one."""
+        if self.snapshot is None:
+            return None
+        path = below(mapped.directory, self.location.volume_root)
+        identity = mapped.location.identity if mapped.location else None
+        return Export(
+            mapped.share,
+            mapped.directory,
+            path,
+            self.snapshot,
+            writable,
+            identity,
+            mapped.handle,
+        )
+
+    def stays_exported(self, mapped: MappedShare) -> bool:
+        """Whether users still reach a kept snapshot after its mapping is deleted: as a previous
+        version of the share that its marker names."""
+        return self.keep and normal_share(mapped.share) == normal_share(self.location.share.name)
 
 
 def _is_below(directory: str, root: str) -> bool:
     return directory == root or directory.startswith(root.rstrip("/") + "/")
-
-
-def _below(directory: str, root: str) -> str:
-    """The rest of a path below a root: empty, or with a leading slash."""
-    return directory[len(root.rstrip("/")) :].rstrip("/")
 
 
 @dataclass
@@ -106,14 +143,18 @@ class ShadowCopySet:
     started: float  # Unix time, s
     status: Status = Status.STARTED
     shadow_copy_list: list[ShadowCopy] = field(default_factory=list)
-    doomed: bool = False  # to be undone: no longer in the table, kept until nothing is left
-    recovered: float = 0.0  # Unix time of RecoveryComplete, 0 before
-    uncertain: bool = False  # a commit may make, or have left, snapshots not written down
-    spread: float = 0.0  # s between its first snapshot and its last
-    boot: str = ""  # the boot of the server in which it was started
-    clock: float = 0.0  # the monotonic clock of that boot then, s
-    overdue_since: Optional[float] = None  # too old by the wall clock alone; not durable
-    revision: int = 0  # how often it was written since the daemon began; not durable
+    removing: bool = False  # no longer in the table, kept until nothing is left of it
+    recovered_at: float = 0.0  # Unix time of RecoveryComplete, 0 before
+    # A commit may take, or has left, snapshots that `shadow_copy_list` does not have.
+    may_have_unrecorded_snapshots: bool = False
+    prepare_began: bool = False  # so Prepare may have left something; not durable
+    snapshot_skew: float = 0.0  # s between its first snapshot and its last
+    boot: str = ""  # the server's boot id when the set was started
+    clock: float = 0.0  # the monotonic clock when the set was started, s
+    overdue_since: Optional[float] = None  # by the wall clock alone; monotonic, s; not durable
+    # The stored document has a restart undo the step that is under way; not durable.
+    undo_recorded: bool = False
+    revision: int = 0  # how often it was saved since the daemon started; not durable
 
     def copy(self, shadow_copy_id: Guid) -> Optional[ShadowCopy]:
         for copy in self.shadow_copy_list:
@@ -127,6 +168,22 @@ class ShadowCopySet:
                 return copy
         return None
 
+    def exports(self, *, writable: bool = False) -> list[Export]:
+        """Where users reach the copies, one for each mapping of a snapshot."""
+        every = (
+            copy.export(mapped, writable=writable)
+            for copy in self.shadow_copy_list
+            for mapped in copy.share_mapping_list
+        )
+        return [export for export in every if export is not None]
+
+    @property
+    def outliving(self) -> list[ShadowCopy]:
+        """The copies whose snapshots stay when the set ends, however it does: those to keep, of a
+        backup that was completed."""
+        complete = self.status is Status.RECOVERED
+        return [copy for copy in self.shadow_copy_list if copy.keep and complete]
+
     @property
     def exposed_names(self) -> list[str]:
         """Every shadow copy share that exists or may exist."""
@@ -138,11 +195,6 @@ class ShadowCopySet:
         ]
 
 
-def filetime(unix_time: float) -> int:
-    """Unix time in seconds as a count of 100 ns since 1601-01-01 UTC."""
-    return int((unix_time + FILETIME_EPOCH) * 10_000_000)
-
-
 def shadow_copy_share_name(share: str, shadow_copy_id: Guid) -> str:
     """`share@{ID}`; a hidden share stays hidden: `share$@{ID}$`.
 
@@ -150,94 +202,3 @@ def shadow_copy_share_name(share: str, shadow_copy_id: Guid) -> str:
     """
     hidden = "$" if share.endswith("$") else ""
     return f"{share}@{format_guid(shadow_copy_id)}{hidden}"
-
-
-def to_document(shadow_copy_set: ShadowCopySet) -> str:
-    """The set as the store keeps it."""
-    s = shadow_copy_set
-    body = {
-        "format": FORMAT,
-        "set": format_guid(s.shadow_copy_set_id),
-        "context": s.context,
-        "client": s.client_address,
-        "account": s.account,
-        "started": s.started,
-        "status": s.status.value,
-        "doomed": s.doomed,
-        "recovered": s.recovered,
-        "uncertain": s.uncertain,
-        "spread": s.spread,
-        "boot": s.boot,
-        "clock": s.clock,
-        "copies": [_copy_to_json(copy) for copy in s.shadow_copy_list],
-    }
-    return json.dumps(body, ensure_ascii=True, separators=(",", ":"))
-
-
-def from_document(document: str) -> ShadowCopySet:
-    """The set that `to_document` wrote. Raises: ValueError on any other text."""
-    try:
-        body = json.loads(document)
-        _upgrade(body)
-        return ShadowCopySet(
-            shadow_copy_set_id=parse_guid(body["set"]),
-            context=body["context"],
-            client_address=body["client"],
-            account=body["account"],
-            started=body["started"],
-            status=Status(body["status"]),
-            shadow_copy_list=[_copy_from_json(copy) for copy in body["copies"]],
-            doomed=body["doomed"],
-            recovered=body["recovered"],
-            uncertain=body["uncertain"],
-            spread=body["spread"],
-            boot=body["boot"],
-            clock=body["clock"],
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a shadow copy set: {error!r}") from error
-
-
-def _upgrade(body: dict[str, Any]) -> None:
-    """Bring an older document up to date. Raises: ValueError when that cannot be done."""
-    found = body["format"]
-    while body["format"] in _UPGRADES:
-        _UPGRADES[body["format"]](body)
-        body["format"] += 1
-    if body["format"] != FORMAT:
-        raise ValueError(
-            f"format {found!r} is of another fsrvpd (this one reads 1 to {FORMAT});"
-            " install the version that wrote it again"
-        )
-
-
-def _from_1(body: dict[str, Any]) -> None:
-    body.setdefault("spread", 0.0)  # some later documents of format 1 have it
-
-
-_UPGRADES: Mapping[int, Callable[[dict[str, Any]], None]] = {1: _from_1}
-
-
-def _copy_to_json(copy: ShadowCopy) -> dict[str, Any]:
-    place, share = copy.place, copy.place.share
-    return {
-        "copy": format_guid(copy.shadow_copy_id),
-        "share": {"name": share.name, "path": share.path, "options": dict(share.options)},
-        "volume": list(place[1:]),
-        "created": copy.creation_timestamp,
-        "keep": copy.keep,
-        "snapshot": list(copy.snapshot) if copy.snapshot else None,
-        "mappings": [list(vars(mapped).values()) for mapped in copy.share_mapping_list],
-    }
-
-
-def _copy_from_json(body: dict[str, Any]) -> ShadowCopy:
-    share = Share(from_registry=False, **body["share"])
-    return ShadowCopy(
-        shadow_copy_id=parse_guid(body["copy"]),
-        place=SharePlace(share, *body["volume"]),
-        creation_timestamp=body["created"],
-        share_mapping_list=[MappedShare(*mapping) for mapping in body["mappings"]],
-        snapshot=Snapshot(*body["snapshot"]) if body["snapshot"] else None,
-        keep=body["keep"],
-    )

@@ -1,4 +1,4 @@
-"""What an admin can choose about the agent, and the two dialects it speaks."""
+"""The agent's settings, and the two dialects of the protocol."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from fsrvpd.protocol.hresult import HResult
 
 
 class Dialect(NamedTuple):
-    """Where Windows Server 2012 and the document answer differently.
+    """The answers in which Windows Server 2012 differs from MS-FSRVP.
 
-    `ws2012` is what Samba's own agent and its suite `rpc.fsrvp` (4.13 to 4.25) pin.
+    `ws2012` is what Samba's own agent gives and its suite `rpc.fsrvp` (4.13 to 4.25) tests.
     """
 
     name: str
     unknown_set: HResult  # opnums 3, 4, 5, 6, 7, 10 and 12
     unknown_mapping: HResult  # copy or share, in DeleteShareMapping
     mapping_too_early: HResult  # GetShareMapping before Expose (note 10)
-    exposed_is_finished: bool  # neither timer nor SetContext removes an Exposed set
-    retry_limit: Optional[int]  # of SetContext by one client (note 5)
+    exposed_is_finished: bool  # no timer and no SetContext removes an Exposed set
+    retry_limit: Optional[int]  # of SetContext by one client (note 5); None: no limit
 
 
 CURRENT = Dialect(
@@ -41,11 +41,12 @@ DIALECTS = {dialect.name: dialect for dialect in (CURRENT, WS2012)}
 
 
 class AgentSettings(NamedTuple):
-    """`sequence_timeout` in seconds replaces every message sequence timer, None leaves
-    the document's. `parallel_sets`: the context belongs to a client address, not to the
-    server. `shared_volumes`: several shares of a volume are mapped onto one snapshot.
-    `boot_id` names this boot of the server, `state_id` the store; the ages are in seconds,
-    0 for never."""
+    """`sequence_timeout` in seconds replaces both values of the Message Sequence Timer; None
+    keeps those of MS-FSRVP. `parallel_sets`: each client address has a context of its own,
+    otherwise the server has one. `shared_volumes`: several shares of a volume are mapped to one
+    snapshot. `boot_id` identifies this boot of the server, `state_id` the store. The maximum
+    ages are in seconds; 0: no limit. `reboot_ends_sets`: those without PERSISTENT do not outlive
+    the boot in which they began."""
 
     owner_machine_name: str
     dialect: Dialect = CURRENT
@@ -58,3 +59,8 @@ class AgentSettings(NamedTuple):
     state_id: str = ""
     auto_release_max_age: int = 86_400
     persistent_max_age: int = 0
+    reboot_ends_sets: bool = True
+
+    def max_age(self, *, persistent: bool) -> int:
+        """Of a set, in seconds; 0: no limit."""
+        return self.persistent_max_age if persistent else self.auto_release_max_age

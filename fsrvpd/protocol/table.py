@@ -1,4 +1,4 @@
-"""GlobalShadowCopySetTable, with an index by volume so that no question walks it.
+"""GlobalShadowCopySetTable, with counts by volume and by client: no query walks it.
 
 Spec: MS-FSRVP 3.1.1.1.
 """
@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import Optional
 
 from fsrvpd.core.messages import Guid
-from fsrvpd.protocol.model import PUBLISHED, ShadowCopy, ShadowCopySet, Status
+from fsrvpd.protocol.model import PUBLISHED, ShadowCopy, ShadowCopySet, Status, client_of
 
 
 class ShadowCopySetTable:
-    """The sets by id. Status and the list of copies change through the table only."""
+    """The sets by id. A Status and a list of copies change through the table only."""
 
     def __init__(self) -> None:
         self._sets: dict[Guid, ShadowCopySet] = {}
@@ -32,7 +32,7 @@ class ShadowCopySetTable:
 
     def of_client(self, address: str) -> int:
         """How many sets of a client exist."""
-        return self._clients[address]
+        return self._clients[client_of(address)]
 
     def has_shadow_copy(self, volume_name: str) -> bool:
         """Whether a Committed, Exposed or Recovered copy of the volume exists (3.1.4.10)."""
@@ -40,14 +40,14 @@ class ShadowCopySetTable:
 
     def add(self, shadow_copy_set: ShadowCopySet) -> None:
         self._sets[shadow_copy_set.shadow_copy_set_id] = shadow_copy_set
-        _add_to(self._clients, shadow_copy_set.client_address, +1)
+        _add_to(self._clients, client_of(shadow_copy_set.client_address), +1)
         self._count(shadow_copy_set, +1)
 
     def remove(self, shadow_copy_set: ShadowCopySet) -> None:
-        """Take a set out; one that is not there is no error."""
+        """Take a set out. It is no error if it is not in the table."""
         if shadow_copy_set.shadow_copy_set_id in self._sets:
             self._count(shadow_copy_set, -1)
-            _add_to(self._clients, shadow_copy_set.client_address, -1)
+            _add_to(self._clients, client_of(shadow_copy_set.client_address), -1)
             del self._sets[shadow_copy_set.shadow_copy_set_id]
 
     def set_status(self, shadow_copy_set: ShadowCopySet, status: Status) -> None:
@@ -61,7 +61,7 @@ class ShadowCopySetTable:
         self._count(shadow_copy_set, +1)
 
     def _count(self, shadow_copy_set: ShadowCopySet, step: int) -> None:
-        """Only what is in the table counts: a doomed set may still lose copies."""
+        """Only sets in the table count; one that is being removed may still lose copies."""
         listed = shadow_copy_set.shadow_copy_set_id in self._sets
         if not listed or shadow_copy_set.status not in PUBLISHED:
             return

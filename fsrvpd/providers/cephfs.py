@@ -1,14 +1,14 @@
 """Snapshots of CephFS directories: a directory made in the `.snap` of another is one.
 
-A snapshot holds the directory with all below it. The share's own directory is taken, or
-the nearest above it at which this client may take snapshots: below the root of a CephFS
-subvolume, for instance, the cluster allows none. Which one that is can only be found out
-by trying, once for each share, with a snapshot that is removed at once.
+A snapshot holds the directory with all below it. It is taken of the share's own directory,
+or of the nearest above it at which this client may take snapshots (`source` here): below
+the root of a CephFS subvolume, for instance, the cluster allows none. Which one that is can
+only be found out by trying, once for each share, with a snapshot that is removed at once.
 
-The volume is what is mounted. Our marks are in its `.fsrvpd`; the snapshots are not, since
-they are wherever their directory is. A mark is older than its snapshot in the journal of
-the metadata server, and that journals a snapshot before it answers: no crash leaves a
-snapshot without a mark.
+The volume is what is mounted. The markers are in its `.fsrvpd`; the snapshots are not,
+since they are wherever their directory is. A marker is older than its snapshot in the
+journal of the metadata server, and that journals a snapshot before it answers: no crash
+leaves a snapshot without a marker.
 
 Nothing can ever be written into such a snapshot, so there is no auto-recovery.
 """
@@ -18,24 +18,41 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager, suppress
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from fsrvpd.core import files
+from fsrvpd.core.descriptors import closing_fd, exists
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.core.mounts import Mount
 from fsrvpd.errors import NotOurs, StorageError
-from fsrvpd.protocol.ports import Found, PreviousVersions, SharePlace, Snapshot, SnapshotRequest
-from fsrvpd.providers import ground, home
-from fsrvpd.providers.failures import reported
-from fsrvpd.providers.labels import Labels
-from fsrvpd.providers.mark import Mark, SnapshotName, encode, label
+from fsrvpd.protocol.ports import (
+    FoundSnapshot,
+    LeftOut,
+    ShareLocation,
+    Snapshot,
+    SnapshotRequest,
+)
+from fsrvpd.providers.catalog import snapshot_directory
+from fsrvpd.providers.catalog.marker import SnapshotMarker, marker_for, name_of
+from fsrvpd.providers.catalog.snapshot_directory import with_marker
+from fsrvpd.providers.catalog.snapshots import CatalogEntry, SnapshotCatalog, does_not_exist
+from fsrvpd.providers.catalog.volume import (
+    find_share,
+    identify_volume,
+    open_below,
+    open_directory,
+    open_inside,
+    open_volume,
+)
+from fsrvpd.providers.gaps import first_obstacle, left_out, mounted_below
+from fsrvpd.providers.os_errors import as_storage_error
 
 _KINDS = ("ceph", "fuse.ceph-fuse")
 _NOT_ALLOWED = (errno.EPERM, errno.EACCES)
-_SNAPDIR = ".snap"
+_DEFAULT_SNAPDIR_NAME = ".snap"
 _FIRST_INODE = 1
-_TRIAL = "fsrvp-trial"
-_SNAPDIR_OPTION = "snapdirname="
+_TRIAL_NAME = "fsrvp-trial"
+_NAME_OPTION = "snapdirname="
 
 
 class CephFs:
@@ -44,156 +61,155 @@ class CephFs:
     name = "cephfs"
     whole_volume = False
     auto_recovery = False
+    records_itself = False  # the MDS may still have both in memory
 
     def __init__(self, mounts: LiveMounts) -> None:
         self._mounts = mounts
-        self._labels = Labels()
-        self._holders: Dict[Tuple[str, int], str] = {}
+        self._catalog = SnapshotCatalog(self.name, _volume_name, self._snapshot)
+        self._sources: Dict[Tuple[str, int], str] = {}  # by path and inode of a share
 
-    def supports(self, path: str) -> Optional[str]:
-        """Also removes the trial that a crash may have left."""
+    def supports(self, path: str, ignored: Sequence[str] = ()) -> Optional[str]:
+        """Also removes the trial snapshot that a crash may have left."""
         mount = self._mounts.lookup(path)
         if mount.fs_type not in _KINDS:
             return f"{path} is not on CephFS but on {mount.fs_type}"
-        for reserved in (home.NAME, _snapdir(mount)):
+        for reserved in (snapshot_directory.NAME, _snapdir_name(mount)):
             if reserved in path.split("/"):
                 return f"{path} is inside {reserved}, where snapshots are"
-        for inner in self._mounts.below(path):
-            return f"what is mounted at {inner.mount_point} would be missing in a snapshot"
-        with ground.directory(path) as fd, reported("inspect the directory", path):
+        inner = self.recheck(path, ignored)
+        if inner is not None:
+            return inner
+        with open_directory(path) as fd, as_storage_error("inspect the directory", path):
             if os.fstatvfs(fd).f_flag & os.ST_RDONLY:
                 return f"{path} is on a file system that is mounted read-only"
-        return None if self._holder(path) else _why_not(path)
+        return None if self._find_source(path) else _why_not(path)
 
-    def recheck(self, path: str) -> Optional[str]:
+    def recheck(self, path: str, ignored: Sequence[str] = ()) -> Optional[str]:
         """What a client may do changes with its next mount only."""
-        return None
+        return first_obstacle(mounted_below(path, ignored, self._mounts))
+
+    def left_out(self, path: str, ignored: Sequence[str] = ()) -> List[LeftOut]:
+        return left_out(path, mounted_below(path, ignored, self._mounts))
 
     def locate(self, path: str) -> Tuple[str, str]:
         root = self._mounts.lookup(path).mount_point
-        with ground.directory(root) as fd, reported("identify the volume", root):
-            return _name(fd), root
+        return identify_volume(root, _volume_name), root
 
     def plan(self, request: SnapshotRequest) -> Snapshot:
-        _refuse_writing(request)
-        place, own = request.place, self._mark(request)
-        encode(own)  # refused now rather than when applications stand still
-        with ground.opened(place.volume_root, place.volume_name, _name) as root:
-            second = ground.free_second(self._labels, request, root)
-        name = SnapshotName(request.shadow_copy_id, label(second))
-        return self._snapshot(place.volume_root, place.volume_name, name, own)
+        _refuse_writable(request)
+        return self._catalog.plan(request, self._source(request.location))
 
     def prepare(self, request: SnapshotRequest) -> None:
-        _refuse_writing(request)
-        place = request.place
-        with ground.opened(place.volume_root, place.volume_name, _name) as root:
-            _home(root, place.volume_root).close()
-            with reported("write back what is dirty", place.volume_root):
+        _refuse_writable(request)
+        location = request.location
+        with open_volume(location.volume_root, location.volume_name, _volume_name) as root:
+            snapshot_directory.ensure(root, location.volume_root).close()
+            with as_storage_error("flush the volume", location.volume_root):
                 files.sync_file_system(root)
 
     def create(self, request: SnapshotRequest, planned: Snapshot) -> None:
-        place, name, own = request.place, str(ground.parsed(planned)), self._mark(request)
-        below = os.path.relpath(planned.root, place.volume_root)
-        with ground.opened(place.volume_root, place.volume_name, _name) as root:
-            our = _home(root, place.volume_root)
-            with our, ground.recorded(our, planned, own):
-                os.close(ground.open_below(root, own.path))  # still a directory, and no link
-                snapshots = ground.open_below(root, os.path.dirname(below))
-                try:
-                    os.mkdir(name, dir_fd=snapshots)
-                finally:
-                    os.close(snapshots)
+        location, name = request.location, name_of(planned)
+        marker = marker_for(request, name.timestamp, self._source(location))
+        snapdir = os.path.relpath(os.path.dirname(planned.root), location.volume_root)
+        with open_volume(location.volume_root, location.volume_name, _volume_name) as root:
+            directory = snapshot_directory.ensure(root, location.volume_root)
+            with directory, with_marker(directory, marker, planned):
+                find_share(root, location)
+                with closing_fd(open_below(root, snapdir)) as snapshots:
+                    os.mkdir(str(name), dir_fd=snapshots)
 
     def seal(self, snapshot: Snapshot) -> None:
-        """Nothing is to be done, but it must be there."""
-        with self._found(snapshot) as our, reported("look for the snapshot", snapshot.root):
-            if our is None:
-                raise StorageError(snapshot.root, "this snapshot is not there any more")
+        """Nothing is to be done, but it must exist."""
+        with self._open(snapshot) as entry, as_storage_error("find it", snapshot.root):
+            if entry is None:
+                raise does_not_exist(snapshot)
             os.stat(snapshot.root, follow_symlinks=False)
 
     def delete(self, snapshot: Snapshot) -> None:
-        name, snapdir = ground.parsed(snapshot), os.path.dirname(snapshot.root)
-        with self._found(snapshot) as our, reported("delete the snapshot", snapshot.root):
-            if our is None:
+        with self._open(snapshot) as entry:
+            if entry is None:
                 return
             # A directory with snapshots cannot be deleted: if it is not here, it was moved.
-            with ground.directory(snapdir) as snapshots, suppress(FileNotFoundError):
-                os.rmdir(str(name), dir_fd=snapshots)
-            our.drop_mark(name.label)
+            snapdir, name = os.path.split(snapshot.root)
+            with open_directory(snapdir) as fd, as_storage_error("delete it", snapshot.root):
+                with suppress(FileNotFoundError):
+                    os.rmdir(name, dir_fd=fd)
+                entry.directory.remove_marker(entry.marker.timestamp)
 
-    def find(self, volume_roots: Iterable[str]) -> List[Found]:
-        return [
-            found
-            for root in volume_roots
-            for found in ground.found_on(root, self.name, _name, self._snapshot)
-        ]
+    def exists(self, snapshot: Snapshot) -> bool:
+        with self._open(snapshot) as entry, as_storage_error("find it", snapshot.root):
+            if entry is None:
+                return False
+            # A directory with snapshots cannot be deleted: if it is not here, it was moved.
+            os.stat(os.path.dirname(snapshot.root), follow_symlinks=False)
+            return exists(snapshot.root)
 
-    def previous_versions(self, place: SharePlace) -> PreviousVersions:
-        holder = self._holder(place.directory)
-        if holder is None:
-            raise StorageError(place.directory, _why_not(place.directory))
-        return PreviousVersions(os.path.join(holder, _snapdir(self._mounts.lookup(holder))), holder)
+    def warnings(self, volume_root: str) -> List[str]:
+        return snapshot_directory.warnings(volume_root)
+
+    def find(self, volume_roots: Iterable[str]) -> List[FoundSnapshot]:
+        return self._catalog.find(volume_roots)
+
+    def open_share(self, snapshot: Snapshot, path: str) -> int:
+        with self._open(snapshot) as entry:
+            if entry is None:
+                raise does_not_exist(snapshot)
+            if path != entry.marker.path:
+                raise StorageError(snapshot.root, f"is of {entry.marker.path}, not of {path}")
+            below = os.path.relpath(path or ".", entry.marker.source or ".")
+            return open_inside(snapshot.root, "" if below == "." else below)
 
     @contextmanager
-    def _found(self, snapshot: Snapshot) -> Iterator[Optional[home.Home]]:
-        """The home with the mark of a snapshot of ours, None when it is gone."""
-        name, snapdir = ground.parsed(snapshot), os.path.dirname(snapshot.root)
-        holder = os.path.dirname(snapdir)
-        mount = self._mounts.lookup(holder)
-        root = mount.mount_point
-        if os.path.basename(snapdir) != _snapdir(mount):
+    def _open(self, snapshot: Snapshot) -> Iterator[Optional[CatalogEntry]]:
+        """Open a snapshot made by fsrvpd; None if it is missing. Raises: NotOurs, StorageError."""
+        name_of(snapshot)
+        snapdir = os.path.dirname(snapshot.root)
+        mount = self._mounts.lookup(os.path.dirname(snapdir))
+        if os.path.basename(snapdir) != _snapdir_name(mount):
             raise NotOurs(snapshot.root, "is not where CephFS has snapshots")
-        with ground.opened(root, snapshot.volume_name, _name) as volume:
-            with reported("look for the snapshot", snapshot.root):
-                our = home.find(volume, root)
-            if our is None:
-                yield None
-                return
-            with our:
-                own = ground.present(our, name, self.name, os.path.relpath(snapdir, our.path))
-                if own and own.holder != _below(root, holder):
-                    raise NotOurs(snapshot.root, f"the snapshot of this name is of {own.holder}")
-                yield our if own else None
+        with self._catalog.open(snapshot, mount.mount_point) as entry:
+            yield entry
 
-    def _holder(self, path: str) -> Optional[str]:
+    def _find_source(self, path: str) -> Optional[str]:
         """The nearest directory, from `path` up, of which snapshots can be taken."""
         mount = self._mounts.lookup(path)
-        with ground.directory(path) as fd, reported("inspect the directory", path):
-            status = os.fstat(fd)
-        known = (path, status.st_ino)
-        if known not in self._holders:
-            holder = path
-            while not _may_take(os.path.join(holder, _snapdir(mount))):
-                if holder == mount.mount_point:
+        with open_directory(path) as fd, as_storage_error("inspect the directory", path):
+            key = (path, os.fstat(fd).st_ino)
+        if key not in self._sources:
+            source = path
+            while not _may_take(os.path.join(source, _snapdir_name(mount))):
+                if source == mount.mount_point:
                     return None
-                holder = os.path.dirname(holder)
-            self._holders[known] = holder
-        return self._holders[known]
+                source = os.path.dirname(source)
+            self._sources[key] = source
+        return self._sources[key]
 
-    def _mark(self, request: SnapshotRequest) -> Mark:
-        place = request.place
-        holder = self._holder(place.directory)
-        if holder is None:
-            raise StorageError(place.directory, _why_not(place.directory))
-        return ground.mark_of(request)._replace(holder=_below(place.volume_root, holder))
+    def _source(self, location: ShareLocation) -> str:
+        """`SnapshotMarker.source`: relative to the volume's root. Raises: StorageError."""
+        source = self._find_source(location.directory)
+        if source is None:
+            raise StorageError(location.directory, _why_not(location.directory))
+        if source == location.volume_root:
+            return ""
+        return os.path.relpath(source, location.volume_root)
 
-    def _snapshot(self, root: str, volume_name: str, name: SnapshotName, own: Mark) -> Snapshot:
-        """Without trailing slashes where the share or its holder is the volume's root."""
-        snapdir = os.path.join(root, own.holder, _snapdir(self._mounts.lookup(root)))
-        directory = os.path.join(snapdir, str(name))
-        share = os.path.normpath(
-            os.path.join(directory, os.path.relpath(own.path or ".", own.holder or "."))
-        )
-        return Snapshot(self.name, volume_name, directory, share, own.created)
+    def _snapshot(self, volume_root: str, volume_name: str, marker: SnapshotMarker) -> Snapshot:
+        """Without trailing slashes where the share or its source is the volume's root."""
+        snapdir_name = _snapdir_name(self._mounts.lookup(volume_root))
+        root = os.path.join(volume_root, marker.source, snapdir_name, str(marker.name))
+        below = os.path.relpath(marker.path or ".", marker.source or ".")
+        share = os.path.normpath(os.path.join(root, below))
+        return Snapshot(self.name, volume_name, root, share, marker.created)
 
 
 def _may_take(snapdir: str) -> bool:
-    """The name is always the same, so that one that a crash has left goes with the next.
+    """By trying. The name is always the same, so that the next trial removes one that a
+    crash has left.
 
     Raises: StorageError for any failure but that of permission.
     """
-    trial = os.path.join(snapdir, _TRIAL)
-    with reported("find out whether snapshots can be taken", snapdir):
+    trial = os.path.join(snapdir, _TRIAL_NAME)
+    with as_storage_error("find out whether snapshots can be taken", snapdir):
         try:
             with suppress(FileExistsError):
                 os.mkdir(trial)
@@ -214,36 +230,27 @@ def _why_not(path: str) -> str:
     )
 
 
-def _refuse_writing(request: SnapshotRequest) -> None:
+def _refuse_writable(request: SnapshotRequest) -> None:
     if request.writable:
         raise StorageError(
-            request.place.directory,
+            request.location.directory,
             "a snapshot of CephFS cannot be written to, so no application can recover in it"
             " (auto-recovery): ask for a shadow copy without (DISKSHADOW: set context … with"
             " noautorecover), or set fsrvp:provider = command with scripts that make a copy",
         )
 
 
-def _snapdir(mount: Mount) -> str:
-    """`.snap`, unless the kernel's client was told another name."""
+def _snapdir_name(mount: Mount) -> str:
+    """`.snap`, unless the mount options of the kernel's client give another name."""
     for option in mount.super_options:
-        if option.startswith(_SNAPDIR_OPTION):
-            return option[len(_SNAPDIR_OPTION) :]
-    return _SNAPDIR
+        if option.startswith(_NAME_OPTION):
+            return option[len(_NAME_OPTION) :]
+    return _DEFAULT_SNAPDIR_NAME
 
 
-def _below(root: str, path: str) -> str:
-    return "" if path == root else os.path.relpath(path, root)
-
-
-def _home(root: int, path: str) -> home.Home:
-    with reported(f"make {home.NAME}", path):
-        return home.ensure(root, path)
-
-
-def _name(root: int) -> str:
-    """The cluster and the directory that is mounted: CephFS never gives a number of an
-    inode again. ceph-fuse calls every directory 1 that it mounts; then its place tells."""
+def _volume_name(root: int) -> str:
+    """The cluster and the directory that is mounted: CephFS never reuses an inode's number.
+    ceph-fuse gives number 1 to every directory that it mounts; there the path tells."""
     cluster, number = os.getxattr(root, "ceph.cluster_fsid").decode(), os.fstat(root).st_ino
-    place = os.readlink(f"/proc/self/fd/{root}") if number == _FIRST_INODE else f"{number:x}"
-    return f"cephfs:{cluster}:{place}"
+    mounted = os.readlink(f"/proc/self/fd/{root}") if number == _FIRST_INODE else f"{number:x}"
+    return f"cephfs:{cluster}:{mounted}"

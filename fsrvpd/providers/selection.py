@@ -1,36 +1,47 @@
-"""Which provider serves a share: the first in order that can, unless the share names one."""
+"""Chooses the provider of a share: the first that can serve it, unless the share names one."""
 
 from __future__ import annotations
 
 from typing import Dict, Mapping, NamedTuple, Optional, Sequence
 
+from fsrvpd import capabilities
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.errors import StorageError
-from fsrvpd.protocol.ports import AsksTheShare, Provider, Share
-from fsrvpd.providers.btrfs import Btrfs
+from fsrvpd.options.share import ANY_PROVIDER
+from fsrvpd.protocol.ports import PerShareSupport, Provider, Share
+from fsrvpd.providers.btrfs.provider import Btrfs
 from fsrvpd.providers.cephfs import CephFs
-from fsrvpd.providers.command import Command
-from fsrvpd.providers.lvm import Lvm
-from fsrvpd.providers.options import ANY, forced_provider
-from fsrvpd.providers.reflink import Reflink
-from fsrvpd.providers.scripts import OptionsOf
-from fsrvpd.providers.zfs import Zfs
+from fsrvpd.providers.command.hooks import OptionsOf
+from fsrvpd.providers.command.provider import Command
+from fsrvpd.providers.lvm.provider import Lvm
+from fsrvpd.providers.reflink.provider import Reflink
+from fsrvpd.providers.zfs.provider import Zfs
 
 
 class Choice(NamedTuple):
-    """`refusals` says of every provider that was asked and cannot why not."""
+    """`refusals`: the reason of every provider that was asked and cannot."""
 
     provider: Optional[Provider]
     refusals: Mapping[str, str]
 
 
 class Selection:
-    def __init__(self, providers: Sequence[Provider]) -> None:
+    """The providers by name. Immutable, so that any thread may use it."""
+
+    def __init__(self, providers: Sequence[Provider], why_none: str = "") -> None:
+        """`why_none`: why this process can use none of them, if so."""
         self._providers = {provider.name: provider for provider in providers}
+        # Asked here, because to ask of each of 10,000 shares takes two seconds.
+        self._per_share = {
+            each.name: each for each in providers if isinstance(each, PerShareSupport)
+        }
+        self.why_none = why_none
 
     def choose(self, share: Share, directory: str) -> Choice:
-        """Who serves a share whose path resolves to `directory`. Raises: StorageError."""
+        """The provider of a share whose path resolves to `directory`. Raises: StorageError."""
         refusals: Dict[str, str] = {}
+        if self.why_none:
+            return Choice(None, {"any provider": self.why_none})
         for name in self._order(share):
             reason = self._why_not(name, share, directory)
             if reason is None:
@@ -39,7 +50,7 @@ class Selection:
         return Choice(None, refusals)
 
     def provider(self, name: str) -> Provider:
-        """The one that made a snapshot. Raises: StorageError when there is none such now."""
+        """The provider that made a snapshot, by name. Raises: StorageError when there is none."""
         if name not in self._providers:
             raise StorageError(name, self._unknown(name))
         return self._providers[name]
@@ -51,27 +62,28 @@ class Selection:
         provider = self._providers.get(name)
         if provider is None:
             return self._unknown(name)
-        if isinstance(provider, AsksTheShare):
-            return provider.supports_share(share, directory)
-        return provider.supports(directory)
+        if name in self._per_share:
+            return self._per_share[name].supports_share(share, directory)
+        return provider.supports(directory, share.settings.ignore_subvolumes)
 
     def _order(self, share: Share) -> Sequence[str]:
-        """Where any will do, only those that need nothing from the share."""
-        forced = forced_provider(share)
-        if forced != ANY:
+        """The names of the providers to ask: those that need no options of the share, unless
+        it names one."""
+        forced = share.settings.provider
+        if forced != ANY_PROVIDER:
             return [forced]
-        every = self._providers.items()
-        return [name for name, each in every if not isinstance(each, AsksTheShare)]
+        return [name for name in self._providers if name not in self._per_share]
 
     def _unknown(self, name: str) -> str:
-        known = ", ".join([ANY, *self._providers])
+        known = ", ".join([ANY_PROVIDER, *self._providers])
         return f"there is no provider {name}; fsrvp:provider can be {known}"
 
 
 def standard(mounts: LiveMounts, options_of: OptionsOf, folder: str) -> Selection:
-    """reflink last: where another could serve too, a snapshot is better than a clone. For
-    `options_of` and `folder` see `Command`."""
+    """All providers. reflink comes last, because a snapshot is better than a clone where both
+    are possible. For `options_of` and `folder` see `Command`."""
     command = Command(mounts, options_of, folder)
     return Selection(
-        [Btrfs(mounts), Zfs(mounts), Lvm(mounts), CephFs(mounts), Reflink(mounts), command]
+        [Btrfs(mounts), Zfs(mounts), Lvm(mounts), CephFs(mounts), Reflink(mounts), command],
+        capabilities.why_insufficient(),
     )

@@ -1,1 +1,1 @@
-"""DCE/RPC association (MS-RPCE, C706) without I/O: bytes in, calls and bytes out."""
+"""DCE/RPC associations (MS-RPCE, C706) without I/O: bytes in, requests and bytes out."""

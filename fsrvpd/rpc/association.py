@@ -1,14 +1,14 @@
-"""One client's DCE/RPC connection, without I/O: bytes in, calls out; answers in, PDUs out.
+"""One client's DCE/RPC connection, without I/O: bytes in, requests out; responses in, PDUs out.
 
     fresh --bind--> bound --request…--> bound --anything out of sequence--> closed
 
-A client may authenticate with its bind and with alter_context or auth3 behind it. While
-`question` stands, nothing further is read: whoever can answer it calls `resume`.
+A client may authenticate with its bind and with alter_context or auth3 after it. While
+`pending_verification` is set, nothing more is read, until `resume` brings the result.
 
 Whatever arrives, `receive` returns; a client that breaks the protocol gets the fault or
-bind_nak that Samba 4.17 sends, and `closed` is set. What it can make us hold is bounded:
-one PDU, one unfinished request, MAX_OUTSTANDING calls, and MAX_WAITING bytes behind a
-question.
+bind_nak that Samba 4.17 sends, and `closed` is set. The memory that it can use is limited:
+one PDU, one incomplete request, MAX_OUTSTANDING requests, and MAX_WAITING bytes while an
+account is verified.
 
 Spec: C706 9 to 12, MS-RPCE 3.3.1.5 and 3.3.3.
 """
@@ -24,33 +24,25 @@ from fsrvpd.core.pdu import Flag, Pdu, PduType, Verifier
 from fsrvpd.errors import AuthenticationError
 from fsrvpd.protocol.ports import NtlmResponse, VerifiedAccount
 from fsrvpd.rpc import presentation
-from fsrvpd.rpc.faults import Fault, Nak
-from fsrvpd.rpc.presentation import Agreement, ProtocolError, negotiate
+from fsrvpd.rpc.faults import Fault, Nak, ProtocolError
+from fsrvpd.rpc.presentation import MAX_FRAGMENT, Agreement, fragment_size, negotiate
+from fsrvpd.rpc.reassembly import WHOLE, MessageTooLarge, Reassembly
 from fsrvpd.rpc.security.acceptors import Acceptors
 from fsrvpd.rpc.security.channels import Channels, Security, UnknownProvider
-from fsrvpd.rpc.security.context import BadSignature, NotAgreed, Reply
-from fsrvpd.rpc.verification_trailer import Mismatch, Sent, Trailers
+from fsrvpd.rpc.security.context import BadSignature, Reply, UnexpectedProtection
+from fsrvpd.rpc.verification_trailer import ActualHeader, Mismatch, without_trailer
 
 SECONDARY_ADDRESS = b"\\PIPE\\fssagentrpc\0"
-# Fragments that we accept and send at most: what Samba and Windows offer on pipes. C706
-# 12.6.3.1 makes every peer receive the lower number.
-MAX_FRAGMENT, MUST_RECEIVE_FRAGMENT = 4280, 1432
-# A request of MS-FSRVP takes less than 4 KiB with its verification trailer.
-MAX_STUB = 16 * 1024
-MAX_FRAGMENTS = 4096
 MAX_CONTEXTS = 64
 MAX_OUTSTANDING = 32
-MAX_WAITING = 64 * 1024
+MAX_WAITING = 64 * 1024  # bytes
 
-# Looked up once: members of enumerations are found slowly, and each request asks.
-_REQUEST: int = PduType.REQUEST
-_FIRST_FRAGMENT, _LAST_FRAGMENT = Flag.FIRST_FRAGMENT, Flag.LAST_FRAGMENT
-_WHOLE = _FIRST_FRAGMENT | _LAST_FRAGMENT
+_REQUEST: int = PduType.REQUEST  # looked up once, since every PDU is compared with it
 
 Finish = Callable[[Reply], None]
 
 
-class Call(NamedTuple):
+class RpcRequest(NamedTuple):
     """A request in full. Its opnum is one of MS-FSRVP's; its stub is not decoded yet."""
 
     call_id: int
@@ -62,175 +54,170 @@ class Call(NamedTuple):
     security: Optional[Security] = None  # None: nothing beyond the SMB session
 
 
-class _Unfinished:
-    """The request whose fragments are arriving."""
-
-    __slots__ = ("first", "parts", "security", "size")
-
-    def __init__(self, first: Pdu, security: Optional[Security], part: bytes) -> None:
-        self.first = first
-        self.security = security
-        self.parts = [part]
-        self.size = len(part)
-
-    def add(self, part: bytes) -> bool:
-        """False when the request has grown beyond what is accepted."""
-        self.parts.append(part)
-        self.size += len(part)
-        return self.size <= MAX_STUB and len(self.parts) <= MAX_FRAGMENTS
-
-
 class Association:
     def __init__(self, association_group: int, acceptors: Optional[Acceptors] = None) -> None:
-        """`association_group`: an id of the caller's choice, not 0. Without `acceptors`
-        nobody can authenticate."""
+        """`association_group`: an id that the caller chooses, not 0. Without `acceptors` no
+        client can authenticate."""
         self.closed = False
         self.close_reason = ""
-        # Whether something else than complete requests has arrived since `outgoing` was asked.
-        self.stirred = False
+        self.denied = False  # closed because the client did not prove who it is
         self._group = association_group
         self._buffer = b""
         self._outgoing: list[bytes] = []
+        self._faults: list[str] = []
         self._bound = False
         self._multiplexed = False
         self._max_fragment = MAX_FRAGMENT
         self._contexts: dict[int, Syntax] = {}
-        self._unfinished: Optional[_Unfinished] = None
-        self._outstanding: dict[int, Call] = {}
+        self._reassembly = Reassembly()
+        self._outstanding: set[int] = set()  # call ids
         self._channels = Channels(acceptors)
-        self._trailers = Trailers()
         self._suspended: Optional[tuple[Pdu, Finish]] = None
 
     @property
-    def question(self) -> Optional[NtlmResponse]:
-        """What must be answered, by `resume`, before anything else can go on."""
-        return None if self.closed else self._channels.question
+    def pending_verification(self) -> Optional[NtlmResponse]:
+        """The response that must be verified, for `resume`, before anything more is read."""
+        return None if self.closed else self._channels.pending_verification
 
     @property
     def bound(self) -> bool:
-        """Whether the bind is complete, an authentication that it began included."""
+        """Whether the bind is complete, and the authentication if it began one."""
         return self._bound and self._suspended is None and not self._channels.unfinished
 
-    def receive(self, data: bytes) -> list[Call]:
-        """The calls that these bytes complete, in order. Never raises on hostile bytes."""
-        whole = self._whole_request(data)
-        if whole is not None:
-            return [whole]
-        data = self._buffer + data if self._buffer else data
-        calls: list[Call] = []
+    def receive(self, data: bytes) -> list[RpcRequest]:
+        """The requests that these bytes complete, in order. Hostile bytes raise nothing."""
+        data = self._buffer + data
+        requests: list[RpcRequest] = []
         while data and not self.closed and self._suspended is None:
             try:
                 parsed = pdu.parse(data)
                 if parsed is None:
                     break
                 size = parsed.fragment_size
-                if parsed.type == _REQUEST and self._bound:
-                    self._request(parsed, data[:size], calls)
-                else:
-                    self._process(parsed, data[:size])
+                request = self._take(parsed, data[:size])
             except pdu.BadPdu as error:
                 self._refuse(error.pdu, str(error), _nak_for(error))
                 break
+            if request is not None:
+                requests.append(request)
             data = data[size:]
         self._buffer = b"" if self.closed else data
         if self._suspended is not None and len(data) > MAX_WAITING:
-            self._close("more requests than can wait for the client's authentication")
-        return calls
+            self._close("too many requests while the client's account is being verified")
+        return requests
 
-    def resume(self, answer: Union[VerifiedAccount, AuthenticationError]) -> list[Call]:
-        """Answer the question; the calls that were waiting behind it come out."""
+    def resume(self, result: Union[VerifiedAccount, AuthenticationError]) -> list[RpcRequest]:
+        """Continue after a verification. Returns the requests that waited for it."""
         if self.closed or self._suspended is None:
             return []
         (parsed, finish), self._suspended = self._suspended, None
         try:
-            if isinstance(answer, AuthenticationError):
-                raise answer
-            finish(self._channels.resume(answer))
+            if isinstance(result, AuthenticationError):
+                raise result
+            finish(self._channels.resume(result))
         except AuthenticationError as error:
             self._deny(parsed, error)
         return self.receive(b"")
 
-    def answer(self, call: Call, response: Response) -> None:
-        """Nothing happens when the connection is closed by now."""
-        call_id, context_id, opnum, _, syntax, _, security = call
-        size = ndr.write_response(opnum, response, syntax)
-        if self._outstanding.pop(call_id, None) is None or self.closed:
+    def respond(self, request: RpcRequest, response: Response) -> None:
+        """Send a response, unless the connection has been closed. Raises: ValueError."""
+        stub = ndr.encode_response(request.opnum, response, request.syntax)
+        if not self._is_outstanding(request):
             return
-        if security is None:
-            self._outgoing += pdu.responses(call_id, context_id, size, self._max_fragment)
+        call_id, context_id, room = request.call_id, request.context_id, self._max_fragment
+        if request.security is None:
+            self._outgoing += pdu.responses(call_id, context_id, stub, room)
             return
-        channel = self._channels.channel(security)
-        room = self._max_fragment - channel.overhead(size)
-        for fragment in pdu.responses(call_id, context_id, size, room):
+        channel = self._channels.channel(request.security)
+        room -= channel.overhead(len(stub))
+        for fragment in pdu.responses(call_id, context_id, stub, room):
             self._outgoing.append(channel.protect(fragment))
 
-    def fault(self, call: Call, status: int) -> None:
-        """Answer with a fault: `Fault.BAD_STUB_DATA`, say."""
-        if self._outstanding.pop(call.call_id, None) is not None and not self.closed:
-            self._send_fault(call.call_id, call.context_id, status, executed=True)
+    def fault(self, request: RpcRequest, status: int) -> None:
+        """Respond with a fault, for example `Fault.BAD_STUB_DATA`."""
+        if self._is_outstanding(request):
+            self._send_fault(request.call_id, request.context_id, status, executed=True)
 
     def outgoing(self) -> list[bytes]:
-        """The PDUs to send since last asked, each a message of its own."""
+        """The PDUs to send since the last call, each of them one message of the pipe."""
         outgoing, self._outgoing = self._outgoing, []
-        self.stirred = False
         return outgoing
 
+    def drain_faults(self) -> list[str]:
+        """Why requests were answered with faults since the last call, and the association goes
+        on."""
+        faults, self._faults = self._faults, []
+        return faults
+
+    def _is_outstanding(self, request: RpcRequest) -> bool:
+        """Whether the request may get a response, which is the only one."""
+        was_outstanding = request.call_id in self._outstanding
+        self._outstanding.discard(request.call_id)
+        return was_outstanding and not self.closed
+
+    def _take(self, parsed: Pdu, data: bytes) -> Optional[RpcRequest]:
+        """Handle one PDU, and each error that the client can cause. Raises: BadPdu."""
+        try:
+            if parsed.type == _REQUEST and self._bound:
+                return self._request(parsed, data)
+            self._process(parsed, data)
+        except ProtocolError as error:
+            self._refuse(parsed, str(error))
+        except AuthenticationError as error:
+            self._deny(parsed, error)
+        except (UnexpectedProtection, Mismatch, MessageTooLarge) as error:
+            self._fault_and_close(parsed, Fault.ACCESS_DENIED, str(error))
+        except BadSignature as error:
+            self._fault_and_close(parsed, Fault.SEC_PKG_ERROR, str(error))
+        return None
+
     def _process(self, parsed: Pdu, data: bytes) -> None:
-        """Whatever is no request."""
-        self.stirred = True
+        """Any PDU but a request. Raises: ProtocolError, AuthenticationError."""
         kind = parsed.type
         if not self._bound:
             self._bind(parsed, data)
         elif kind == PduType.ALTER_CONTEXT:
             self._alter_context(parsed, data)
         elif kind == PduType.AUTH3 and parsed.token_size:
-            self._leg(parsed, data, lambda reply: self._take_last_leg(parsed, reply))
+            self._leg(parsed, data, _take_last_leg)
         elif kind == PduType.ORPHANED:
-            self._orphaned(parsed)
+            # A complete request is answered anyway.
+            self._reassembly.orphaned(parsed.call_id)
         elif kind != PduType.CO_CANCEL:  # which Windows ignores, too
-            self._refuse(parsed, f"a PDU of type {kind} out of sequence")
+            raise ProtocolError(f"a PDU of type {kind} out of sequence")
 
     # -- bind and alter_context
 
     def _bind(self, parsed: Pdu, data: bytes) -> None:
-        """The first PDU of a connection must be a bind."""
+        """The first PDU of a connection, which must be a bind."""
         if parsed.type != PduType.BIND:
             why = f"the first PDU is of type {parsed.type}"
             self._refuse(parsed, why, Nak.PROTOCOL_VERSION_NOT_SUPPORTED)
-        else:
-            agreement = self._negotiate(parsed, data)
-            if agreement is not None:
-                self._leg(
-                    parsed, data, lambda reply: self._accept_bind(parsed, agreement, reply.token)
-                )
+            return
+        agreement = self._negotiate(parsed, data)
+        if agreement.syntax is None:
+            self._faults.append("it binds to no version of FSRVP in a transfer syntax known here")
+        self._leg(parsed, data, lambda reply: self._accept_bind(parsed, agreement, reply.token))
 
     def _accept_bind(self, parsed: Pdu, agreement: Agreement, token: bytes) -> None:
         self._bound = True
         self._multiplexed = bool(parsed.flags & Flag.CONCURRENT_MULTIPLEXING)
-        wanted = min(parsed.max_transmit, parsed.max_receive)
-        self._max_fragment = min(MAX_FRAGMENT, max(MUST_RECEIVE_FRAGMENT, wanted)) & ~7
+        self._max_fragment = fragment_size(min(parsed.max_transmit, parsed.max_receive))
         self._group = parsed.group or self._group
         self._acknowledge(PduType.BIND_ACK, parsed, agreement, token)
 
     def _alter_context(self, parsed: Pdu, data: bytes) -> None:
         agreement = self._negotiate(parsed, data)
-        if agreement is not None:
-            kind = PduType.ALTER_CONTEXT_RESPONSE
-            self._leg(
-                parsed,
-                data,
-                lambda reply: self._acknowledge(kind, parsed, agreement, reply.token),
-            )
+        kind = PduType.ALTER_CONTEXT_RESPONSE
+        self._leg(
+            parsed, data, lambda reply: self._acknowledge(kind, parsed, agreement, reply.token)
+        )
 
-    def _negotiate(self, parsed: Pdu, data: bytes) -> Optional[Agreement]:
-        """None when the association is refused for what was offered."""
-        try:
-            agreement = negotiate(pdu.offers(data, parsed), features=not self._bound)
-            if agreement.context_id is not None and agreement.syntax is not None:
-                self._add_context(agreement.context_id, agreement.syntax)
-        except ProtocolError as error:
-            self._refuse(parsed, str(error))
-            return None
+    def _negotiate(self, parsed: Pdu, data: bytes) -> Agreement:
+        """Raises: ProtocolError, BadPdu."""
+        agreement = negotiate(pdu.offers(data, parsed), features=not self._bound)
+        if agreement.context_id is not None and agreement.syntax is not None:
+            self._add_context(agreement.context_id, agreement.syntax)
         return agreement
 
     def _add_context(self, context_id: int, syntax: Syntax) -> None:
@@ -260,32 +247,25 @@ class Association:
     # -- authentication
 
     def _leg(self, parsed: Pdu, data: bytes, finish: Finish) -> None:
-        """Take the token that a PDU carries, if any, and finish then or once a question
-        that it raises is answered."""
+        """Take the PDU's token, if it has one, and finish: now, or once the account that the
+        token names is verified. Raises: AuthenticationError."""
         if not parsed.token_size:
             finish(Reply(b"", True))
             return
-        try:
-            reply = self._channels.leg(parsed, data)
-            if reply is None:
-                self._suspended = (parsed, finish)
-            else:
-                finish(reply)
-        except AuthenticationError as error:
-            self._deny(parsed, error)
-
-    def _take_last_leg(self, parsed: Pdu, reply: Reply) -> None:
-        """auth3 is not answered, so it must be the end. Raises: AuthenticationError."""
-        if reply.token or not reply.done:
-            raise AuthenticationError("auth3, but the authentication is not at its end")
+        reply = self._channels.leg(parsed, data)
+        if reply is None:
+            self._suspended = (parsed, finish)
+        else:
+            finish(reply)
 
     def _deny(self, parsed: Pdu, error: AuthenticationError) -> None:
-        """Tell the client no more than that; after auth3, with its next request."""
+        """Tell the client that it failed, not why; after auth3, only with its next request."""
         why = f"authentication failed: {error}"
+        self.denied = True
         if parsed.type == PduType.AUTH3:
             self._channels.fail(parsed.auth_context_id, why)
         elif self._bound:
-            self._break(parsed, Fault.ACCESS_DENIED, why)
+            self._fault_and_close(parsed, Fault.ACCESS_DENIED, why)
         elif isinstance(error, UnknownProvider):
             self._nak(parsed, Nak.AUTHENTICATION_TYPE_NOT_RECOGNIZED, why)
         else:
@@ -293,118 +273,62 @@ class Association:
 
     # -- requests
 
-    def _whole_request(self, data: bytes) -> Optional[Call]:
-        """The call that nearly every message is of a client which does not authenticate,
-        found at one look. None for whatever is something else, or must be refused."""
-        busy = self._outstanding or self._unfinished or self._buffer
-        if busy or self._channels.begun or not self._bound or self.closed:
-            return None
-        request = pdu.whole_request(data)
-        if request is None:
-            return None
-        big_endian, call_id, context_id, opnum, stub = request
-        syntax = self._contexts.get(context_id)
-        if syntax is None or opnum not in RESPONSE_OF:
-            return None
-        call = Call(call_id, context_id, opnum, stub, syntax, big_endian != 0)
-        self._outstanding[call_id] = call
-        return call
+    def _request(self, parsed: Pdu, data: bytes) -> Optional[RpcRequest]:
+        """Take a fragment. Returns the request when it was the last one.
 
-    def _request(self, parsed: Pdu, data: bytes, calls: list[Call]) -> None:
-        security = None
-        if self._channels.begun or parsed.token_size:
-            try:
-                part, security = self._channels.open(parsed, data)
-            except NotAgreed as error:
-                self._break(parsed, Fault.ACCESS_DENIED, str(error))
-                return
-            except BadSignature as error:
-                self._break(parsed, Fault.SEC_PKG_ERROR, str(error))
-                return
-        else:
-            part = data[parsed.body : parsed.body + parsed.body_size]
-        fragment = parsed.flags & _WHOLE
-        if not fragment & _FIRST_FRAGMENT:
-            self._continue(parsed, security, part, calls)
-        elif self._unfinished is not None:
-            self._refuse(parsed, "a request inside the fragments of another")
-        elif parsed.context_id not in self._contexts:
-            self._send_fault(parsed.call_id, 0, Fault.UNKNOWN_INTERFACE)
-        elif fragment == _WHOLE:
-            self._complete(parsed, security, part, calls)
-        else:
-            self._unfinished = _Unfinished(parsed, security, part)
-
-    def _continue(
-        self, parsed: Pdu, security: Optional[Security], part: bytes, calls: list[Call]
-    ) -> None:
-        """A fragment that is not the first of its request."""
-        unfinished = self._unfinished
-        if unfinished is None:
-            # The other fragments of a request whose context was unknown end here.
-            if parsed.context_id in self._contexts:
-                self._refuse(parsed, "a fragment of a request that has not begun")
-            else:
-                self._send_fault(parsed.call_id, 0, Fault.UNKNOWN_INTERFACE)
-        elif unfinished.security != security or not _same_request(unfinished.first, parsed):
-            self._refuse(parsed, "a fragment of another request")
-        elif not unfinished.add(part):
-            self._break(parsed, Fault.ACCESS_DENIED, "a request larger than is accepted")
-        elif parsed.flags & _LAST_FRAGMENT:
-            self._unfinished = None
-            self._complete(unfinished.first, security, b"".join(unfinished.parts), calls)
+        Raises: ProtocolError, MessageTooLarge, Mismatch, UnexpectedProtection, BadSignature.
+        """
+        part, security = self._channels.unprotect(parsed, data)
+        incomplete = self._reassembly.incomplete
+        if parsed.context_id not in self._contexts and not incomplete:
+            self._send_fault(parsed.call_id, 0, Fault.UNKNOWN_INTERFACE)  # also to later fragments
+            self._faults.append("a request on a presentation context that was not accepted")
+            return None
+        if parsed.flags & WHOLE == WHOLE and not incomplete:
+            return self._complete(parsed, security, part)
+        joined = self._reassembly.add(parsed, security, part)
+        return None if joined is None else self._complete(*joined)
 
     def _complete(
-        self, first: Pdu, security: Optional[Security], stub: bytes, calls: list[Call]
-    ) -> None:
-        outstanding = self._outstanding
-        if outstanding and (not self._multiplexed or first.call_id in outstanding):
-            self._refuse(first, "a request before the last one was answered")
-        elif len(outstanding) >= MAX_OUTSTANDING:
-            self._send_fault(first.call_id, first.context_id, Fault.SERVER_TOO_BUSY)
-        elif first.opnum not in RESPONSE_OF:
-            self._send_fault(first.call_id, first.context_id, Fault.OP_RANGE_ERROR)
-        else:
-            syntax = self._contexts[first.context_id]
-            if security is not None:
-                syntax_id = presentation.SYNTAX_IDS[syntax]
-                try:
-                    stub = self._trailers.without(
-                        stub, syntax_id, lambda: self._sent(first, syntax_id)
-                    )
-                except Mismatch as error:  # the client says that it sent something else
-                    self._break(first, Fault.ACCESS_DENIED, str(error))
-                    return
-            big_endian = first.big_endian != 0
-            call = Call(
-                first.call_id, first.context_id, first.opnum, stub, syntax, big_endian, security
-            )
-            outstanding[call.call_id] = call
-            calls.append(call)
+        self, header: Pdu, security: Optional[Security], stub: bytes
+    ) -> Optional[RpcRequest]:
+        """Raises: ProtocolError, Mismatch."""
+        call_id, context_id = header.call_id, header.context_id
+        if self._outstanding and (not self._multiplexed or call_id in self._outstanding):
+            raise ProtocolError("a request before the last one was answered")
+        if len(self._outstanding) >= MAX_OUTSTANDING:
+            self._send_fault(call_id, context_id, Fault.SERVER_TOO_BUSY)
+            self._faults.append(f"{MAX_OUTSTANDING} requests at a time, and no more")
+            return None
+        if header.opnum not in RESPONSE_OF:
+            self._send_fault(call_id, context_id, Fault.OP_RANGE_ERROR)
+            self._faults.append(f"there is no method {header.opnum}")
+            return None
+        syntax = self._contexts[context_id]
+        if security is not None:
+            stub = without_trailer(stub, self._actual_header(header, syntax))
+        self._outstanding.add(call_id)
+        big_endian = header.big_endian != 0
+        return RpcRequest(call_id, context_id, header.opnum, stub, syntax, big_endian, security)
 
-    def _sent(self, first: Pdu, syntax_id: bytes) -> Sent:
-        return Sent(
+    def _actual_header(self, header: Pdu, syntax: Syntax) -> ActualHeader:
+        return ActualHeader(
             header_signing=self._channels.header_signing,
             abstract_syntax=presentation.INTERFACE,
-            transfer_syntax=syntax_id,
-            kind=first.type,
-            big_endian=bool(first.big_endian),
-            call_id=first.call_id,
-            context_id=first.context_id,
-            opnum=first.opnum,
+            transfer_syntax=presentation.SYNTAX_IDS[syntax],
+            kind=header.type,
+            big_endian=header.big_endian != 0,
+            call_id=header.call_id,
+            context_id=header.context_id,
+            opnum=header.opnum,
         )
-
-    def _orphaned(self, parsed: Pdu) -> None:
-        """The client will not send the rest. A call that is complete is answered anyway."""
-        if self._unfinished is not None and self._unfinished.first.call_id == parsed.call_id:
-            self._unfinished = None
 
     # -- ends
 
     def _refuse(self, parsed: Pdu, why: str, nak: Nak = Nak.NOT_SPECIFIED) -> None:
-        """What breaking the protocol earns, before the bind and after."""
+        """Close for a violation of the protocol: with a bind_nak until the bind, then a fault."""
         if self._bound:
-            self._break(parsed, Fault.PROTOCOL_ERROR, why)
+            self._fault_and_close(parsed, Fault.PROTOCOL_ERROR, why)
         else:
             self._nak(parsed, nak, why)
 
@@ -412,7 +336,7 @@ class Association:
         self._outgoing.append(pdu.bind_nak(parsed.call_id, reason))
         self._close(why)
 
-    def _break(self, parsed: Pdu, status: Fault, why: str) -> None:
+    def _fault_and_close(self, parsed: Pdu, status: Fault, why: str) -> None:
         context_id = parsed.context_id if parsed.context_id in self._contexts else 0
         self._send_fault(parsed.call_id, context_id, status)
         self._close(why)
@@ -421,22 +345,18 @@ class Association:
         self, call_id: int, context_id: int, status: int, *, executed: bool = False
     ) -> None:
         self._outgoing.append(pdu.fault(call_id, context_id, status, executed=executed))
-        self.stirred = True
 
     def _close(self, why: str) -> None:
-        self.closed = self.stirred = True
-        self.close_reason = why
-        self._unfinished = self._suspended = None
+        self.closed, self.close_reason = True, why
+        self._suspended = None
+        self._reassembly.discard()
         self._outstanding.clear()
 
 
-def _same_request(first: Pdu, parsed: Pdu) -> bool:
-    return (first.call_id, first.context_id, first.opnum, first.big_endian) == (
-        parsed.call_id,
-        parsed.context_id,
-        parsed.opnum,
-        parsed.big_endian,
-    )
+def _take_last_leg(reply: Reply) -> None:
+    """auth3 has no response, so it must be the last leg. Raises: AuthenticationError."""
+    if reply.token or not reply.done:
+        raise AuthenticationError("auth3, but the authentication is not at its end")
 
 
 def _nak_for(error: pdu.BadPdu) -> Nak:

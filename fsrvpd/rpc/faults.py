@@ -8,6 +8,10 @@ from __future__ import annotations
 from enum import IntEnum
 
 
+class ProtocolError(Exception):
+    """The client broke a rule of DCE/RPC."""
+
+
 class Fault(IntEnum):
     ACCESS_DENIED = 0x00000005
     BAD_STUB_DATA = 0x000006F7

@@ -1,8 +1,8 @@
-"""Which of the presentation contexts that a client offers are accepted.
+"""Chooses among the presentation contexts that a client offers.
 
-A client offers each transfer syntax in a context of its own, or several in one; the
-server accepts at most one of all, the one it prefers. (Windows' clients offer NDR, NDR64
-and a pseudo syntax that stands for features of the connection.)
+A client offers each transfer syntax in a separate context, or several in one; the server
+accepts at most one of all, the one that it prefers. (Clients of Windows offer NDR, NDR64
+and a pseudo syntax for features of the connection.)
 
 Spec: C706 12.6.3.1, MS-RPCE 3.3.1.5.3 and 3.3.1.5.6.
 """
@@ -14,6 +14,11 @@ from uuid import UUID
 
 from fsrvpd.core.ndr import Syntax
 from fsrvpd.core.pdu import Offer, Result
+from fsrvpd.rpc.faults import ProtocolError
+
+# The longest fragment that is accepted and sent, in bytes: what Samba and Windows offer on
+# pipes. Every peer must receive the lower number (C706 12.6.3.1).
+MAX_FRAGMENT, MUST_RECEIVE_FRAGMENT = 4280, 1432
 
 ACCEPTANCE, PROVIDER_REJECTION, NEGOTIATE_ACK = 0, 2, 3
 ABSTRACT_SYNTAX_NOT_SUPPORTED, TRANSFER_SYNTAXES_NOT_SUPPORTED = 1, 2
@@ -32,16 +37,17 @@ SYNTAX_IDS = {syntax: identifier for identifier, syntax in SYNTAXES.items()}
 
 # The first 8 bytes of the pseudo syntax; the other 8 are a bit mask.
 FEATURES = UUID("6cb71c2c-9812-4540-0000-000000000000").bytes_le[:8]
-# Security context multiplexing (1) and connections that outlive an orphaned call (2).
+# Security context multiplexing (1), and connections that stay open after orphaned (2).
 SUPPORTED_FEATURES = 0x3
 
 
-class ProtocolError(Exception):
-    """The client broke a rule of the negotiation."""
+def fragment_size(wanted: int) -> int:
+    """The longest fragment for a peer that wants none above `wanted`."""
+    return min(MAX_FRAGMENT, max(MUST_RECEIVE_FRAGMENT, wanted)) & ~7
 
 
 class Agreement(NamedTuple):
-    """Answers in the order of the offers, and the context that was accepted, if any."""
+    """Results in the order of the offers, and the context that was accepted, if any."""
 
     results: Sequence[Result]
     context_id: Optional[int] = None
@@ -49,7 +55,10 @@ class Agreement(NamedTuple):
 
 
 def negotiate(offers: Sequence[Offer], *, features: bool) -> Agreement:
-    """Features are only negotiated in the first bind. Raises: ProtocolError."""
+    """`features`: whether to negotiate them, which only the first bind does.
+
+    Raises: ProtocolError.
+    """
     if not offers or not all(offer.transfer_syntaxes for offer in offers):
         raise ProtocolError("a presentation context without a transfer syntax")
     if features and sum(map(_asks_for_features, offers)) > 1:
@@ -64,7 +73,7 @@ def negotiate(offers: Sequence[Offer], *, features: bool) -> Agreement:
 
 
 def _choice(offers: Sequence[Offer]) -> Optional[tuple[int, bytes]]:
-    """NDR64 wherever it is offered, else the first offer of NDR."""
+    """NDR64 if it is offered anywhere, else the first offer of NDR."""
     for syntax in SYNTAXES:
         for place, offer in enumerate(offers):
             if offer.abstract_syntax == INTERFACE and syntax in offer.transfer_syntaxes:

@@ -1,12 +1,12 @@
-"""Verification trailers: what a client says of its own PDU where no signature covers that.
+"""Verification trailers: a client repeats the parts of its PDUs that no signature covers.
 
-They stand behind the stub, so that they are signed with it. Spec: MS-RPCE 2.2.2.13.
+They follow the stub, so that they are signed with it. Spec: MS-RPCE 2.2.2.13.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import Callable, Iterator, NamedTuple
+from typing import Iterator, NamedTuple
 
 SIGNATURE = bytes.fromhex("8ae3137102f43671")
 
@@ -21,11 +21,11 @@ _SIZES = {_BITMASK_1: _BITMASK.size, _PCONTEXT: 40, _HEADER_2: _HEADER2.size}
 
 
 class Mismatch(Exception):
-    """The PDU is not the one that the client says it sent."""
+    """The request differs from what the client says that it sent."""
 
 
-class Sent(NamedTuple):
-    """What the PDU and the association say. Syntaxes are UUID and version: 20 bytes."""
+class ActualHeader(NamedTuple):
+    """What the request and its association are. Syntaxes are UUID and version: 20 bytes."""
 
     header_signing: bool
     abstract_syntax: bytes
@@ -37,45 +37,36 @@ class Sent(NamedTuple):
     opnum: int
 
 
-class Trailers:
-    """Those of one association.
-
-    Clients end every request with the same bytes. What has been found true and says
-    nothing of a single PDU is remembered: the same bytes at the same end are true again.
-    """
-
-    def __init__(self) -> None:
-        self._true: dict[bytes, bytes] = {}  # by transfer syntax
-
-    def without(self, stub: bytes, transfer_syntax: bytes, sent: Callable[[], Sent]) -> bytes:
-        """The stub alone, its trailer, if there is one, found true. Raises: Mismatch."""
-        known = self._true.get(transfer_syntax)
-        if known is not None and stub.endswith(known):
-            place = len(stub) - len(known)
-            if not place % _ALIGNMENT:
-                return stub[:place]
-        place = _find(stub)
-        if place < 0:
-            return stub
-        if not _is_of_one_pdu(stub[place + len(SIGNATURE) :], sent()):
-            self._true[transfer_syntax] = stub[place:]
-        return stub[:place]
-
-
-def _is_of_one_pdu(commands: bytes, sent: Sent) -> bool:
-    """Whether a trailer, which is found true, tells of anything but the association."""
-    found = False
-    for kind, must_process, content in _commands(commands):
+def without_trailer(stub: bytes, actual: ActualHeader) -> bytes:
+    """Check the trailer, if there is one. Returns the stub before it. Raises: Mismatch."""
+    place = _find(stub)
+    if place < 0:
+        return stub
+    for kind, must_process, content in _commands(stub[place + len(SIGNATURE) :]):
         if kind in _SIZES:
-            _check(kind, content, sent)
+            _check(kind, content, actual)
         elif must_process:
             raise Mismatch(f"unknown command {kind} in the verification trailer")
-        found = found or kind == _HEADER_2
-    return found
+    return stub[:place]
+
+
+def trailer(stub_size: int, actual: ActualHeader) -> bytes:
+    """What a client that signs headers adds to its first request, whose stub is of this size."""
+    syntaxes = actual.abstract_syntax + actual.transfer_syntax
+    return b"".join(
+        (
+            bytes(-stub_size % _ALIGNMENT),
+            SIGNATURE,
+            _COMMAND.pack(_BITMASK_1, _BITMASK.size),
+            _BITMASK.pack(_CLIENT_SUPPORT_HEADER_SIGNING),
+            _COMMAND.pack(_PCONTEXT | _END, len(syntaxes)),
+            syntaxes,
+        )
+    )
 
 
 def _find(stub: bytes) -> int:
-    """The last signature at a place where one may stand."""
+    """The offset of the last signature that is aligned as a trailer is, -1 for none."""
     place = stub.rfind(SIGNATURE)
     while place >= 0 and place % _ALIGNMENT:
         place = stub.rfind(SIGNATURE, 0, place + len(SIGNATURE) - 1)
@@ -96,20 +87,20 @@ def _commands(data: bytes) -> Iterator[tuple[int, bool, bytes]]:
     raise Mismatch("the verification trailer is cut short")
 
 
-def _check(kind: int, content: bytes, sent: Sent) -> None:
+def _check(kind: int, content: bytes, actual: ActualHeader) -> None:
     if len(content) != _SIZES[kind]:
         raise Mismatch(f"command {kind} of {len(content)} bytes in the verification trailer")
     if kind == _BITMASK_1:
         (bits,) = _BITMASK.unpack(content)
-        if bits & _CLIENT_SUPPORT_HEADER_SIGNING and not sent.header_signing:
-            raise Mismatch("somebody took header signing out of the client's bind")
+        if bits & _CLIENT_SUPPORT_HEADER_SIGNING and not actual.header_signing:
+            raise Mismatch("header signing was removed from the client's bind")
     elif kind == _PCONTEXT:
-        if content != sent.abstract_syntax + sent.transfer_syntax:
-            raise Mismatch("the client means another interface or transfer syntax")
-    elif _HEADER2.unpack(content) != _header2(sent):
+        if content != actual.abstract_syntax + actual.transfer_syntax:
+            raise Mismatch("the client sent it for another interface or transfer syntax")
+    elif _HEADER2.unpack(content) != _header2(actual):
         raise Mismatch("the client sent another header")
 
 
-def _header2(sent: Sent) -> tuple[int, ...]:
-    order = 0x00 if sent.big_endian else 0x10
-    return (sent.kind, order, sent.call_id, sent.context_id, sent.opnum)
+def _header2(actual: ActualHeader) -> tuple[int, ...]:
+    order = 0x00 if actual.big_endian else 0x10
+    return (actual.kind, order, actual.call_id, actual.context_id, actual.opnum)

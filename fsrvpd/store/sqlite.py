@@ -3,8 +3,10 @@
 One row a set, so that a step costs the same however many sets there are. The file is one
 process's alone, from opening to closing.
 
-Schema 2 (docs/state.md):  sets(id BLOB PRIMARY KEY, document TEXT), file(id TEXT)
-Schema 1 had file(born REAL) instead; it is brought up to date when it is opened.
+Schema 3 (docs/state.md):  sets(id BLOB PRIMARY KEY, document TEXT), file(id TEXT),
+kept(copy TEXT PRIMARY KEY, held INTEGER)
+Schema 2 had no table `kept`, and schema 1 file(born REAL) instead; they are brought up to date
+when they are opened.
 """
 
 from __future__ import annotations
@@ -12,19 +14,26 @@ from __future__ import annotations
 import os
 import sqlite3
 import uuid
-from typing import Mapping, Optional, Sequence
+from typing import Callable, Mapping, Optional, Sequence
 
 from fsrvpd.core.messages import Guid
 from fsrvpd.errors import StoreError
 
-SCHEMA = 2  # user_version of the file
-LOG_LENGTH = 1000 * 4096  # bytes: the pages after which SQLite starts the log anew
+SCHEMA = 3  # user_version of the file
+_WITH_ID = 2  # the first schema whose file has one
+LOG_LENGTH = 1000 * 4096  # bytes: after these pages SQLite restarts the log
 _AMPLE = 16 * LOG_LENGTH  # free bytes below which the log grows as it must
 APPLICATION = 0x46535250  # application_id of the file: "FSRP"
+# INSERT OR REPLACE would give the row a new place in the index, which would be written as well.
+_WRITE = (
+    "INSERT INTO sets VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET document = excluded.document"
+)
 
 
 class SqliteStore:
     """Fulfils `protocol.ports.StateStore`."""
+
+    confirms_answers = False  # the file is this process's alone
 
     def __init__(self, path: str) -> None:
         """Open or make the file. Raises: StoreError when it is damaged, in use, written by
@@ -64,9 +73,9 @@ class SqliteStore:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._bring_up_to_date()
-        (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise self._damaged(verdict)
+        (found,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise self._damaged(found)
         (self.id,) = self._db.execute("SELECT id FROM file").fetchone()
         self._lay_out_log()
 
@@ -107,15 +116,34 @@ class SqliteStore:
         self._db.execute("BEGIN IMMEDIATE")
         if version == 0:
             self._db.execute("CREATE TABLE sets (id BLOB PRIMARY KEY, document TEXT NOT NULL)")
-        else:
+        elif version == 1:
             self._db.execute("DROP TABLE file")
-        self._db.execute("CREATE TABLE file (id TEXT NOT NULL)")
-        self._db.execute("INSERT INTO file VALUES (?)", (str(uuid.uuid4()),))
+        if version < _WITH_ID:
+            self._db.execute("CREATE TABLE file (id TEXT NOT NULL)")
+            self._db.execute("INSERT INTO file VALUES (?)", (str(uuid.uuid4()),))
+        self._db.execute("CREATE TABLE kept (copy TEXT PRIMARY KEY, held INTEGER NOT NULL)")
         self._db.execute(f"PRAGMA application_id = {APPLICATION}")
         self._db.execute(f"PRAGMA user_version = {SCHEMA}")
         self._db.execute("COMMIT")
 
+    def submit(
+        self,
+        changes: Sequence[tuple[Guid, Optional[str]]],
+        *,
+        durable: bool,
+        done: Callable[[Optional[StoreError]], None],
+    ) -> None:
+        """Calls `done` before it returns."""
+        try:
+            self.apply(changes, durable=durable)
+        except StoreError as error:
+            failure: Optional[StoreError] = error
+        else:
+            failure = None
+        done(failure)
+
     def apply(self, changes: Sequence[tuple[Guid, Optional[str]]], *, durable: bool = True) -> None:
+        """The transaction of `submit`. Raises: StoreError."""
         try:
             # NORMAL leaves the log unsynced, until the next durable transaction syncs all of it.
             self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -124,7 +152,7 @@ class SqliteStore:
                 if document is None:
                     self._db.execute("DELETE FROM sets WHERE id = ?", (key,))
                 else:
-                    self._db.execute("INSERT OR REPLACE INTO sets VALUES (?, ?)", (key, document))
+                    self._db.execute(_WRITE, (key, document))
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             if self._db.in_transaction:
@@ -134,6 +162,29 @@ class SqliteStore:
     def load(self) -> Mapping[Guid, str]:
         try:
             return dict(self._db.execute("SELECT id, document FROM sets"))
+        except sqlite3.Error as error:
+            raise self._failure("read", error) from error
+
+    def keep(self, changes: Mapping[str, Optional[bool]]) -> None:
+        """Record copies, by id, that an admin keeps, with whether he holds them; None forgets
+        one. Durable. Raises: StoreError."""
+        rows = [(copy, held) for copy, held in changes.items() if held is not None]
+        try:
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("DELETE FROM kept WHERE copy = ?", [(each,) for each in changes])
+            self._db.executemany("INSERT INTO kept VALUES (?, ?)", rows)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise self._failure("written", error) from error
+
+    def kept(self) -> Mapping[str, bool]:
+        """What `keep` recorded. Raises: StoreError."""
+        try:
+            rows = self._db.execute("SELECT copy, held FROM kept")
+            return {copy: bool(held) for copy, held in rows}
         except sqlite3.Error as error:
             raise self._failure("read", error) from error
 
@@ -148,8 +199,8 @@ class SqliteStore:
             " configuration stop it, else check free space and permissions of its file system"
         )
 
-    def _damaged(self, verdict: str) -> StoreError:
+    def _damaged(self, found: str) -> StoreError:
         return StoreError(
-            f"{self.path} is damaged: {verdict}; move it away together with its -wal file and"
+            f"{self.path} is damaged: {found}; move it away together with its -wal file and"
             " start fsrvpd again, which finds the snapshots by their marks on disk"
         )

@@ -1,6 +1,5 @@
-"""The registry worker: a child process in which Samba's library may crash.
+"""Child processes that load a library of Samba, which may end or block its process.
 
-Run as `python -m samba_hooks.worker`; `samba_hooks.registry` starts it and talks to it.
+`process` is the daemon's side; `child`, `library` and `samba_log` are the worker's; `wire` lies
+between them.
 """
-
-LIBRARY = "libsmbconf.so.0"

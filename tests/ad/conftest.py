@@ -1,4 +1,4 @@
-"""One domain for all tests of the package: it takes ten seconds to stand."""
+"""One domain for all tests of the package, since it takes ten seconds to start."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Iterator
 
 import pytest
 
-from tests.ad.site import Site, open_site
-from tests.lab import Lab
+from lab import Lab
+from tests.ad.nas import Nas, open_nas
 
 
 @pytest.fixture(scope="package")
-def site() -> Iterator[Site]:
-    with Lab() as lab, open_site(lab) as opened:
+def nas() -> Iterator[Nas]:
+    with Lab() as lab, open_nas(lab) as opened:
         yield opened

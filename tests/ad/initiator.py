@@ -1,6 +1,6 @@
-"""python-gssapi as the initiator: what the Kerberos acceptor is proved against in memory.
+"""python-gssapi as the initiator, to test the Kerberos acceptor in memory.
 
-It needs a ticket in a cache and no network: the service is named as the ticket has it.
+It needs a ticket in a cache and no network: the service name comes from the ticket.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 from gssapi import raw
 from gssapi.raw import IOV, IOVBufferType, RequirementFlag
 
-from fsrvpd.rpc.security.context import Message
+from fsrvpd.rpc.security.context import PduParts
 
 KRB5 = raw.OID(elements=bytes.fromhex("2a864886f712010202"))
 PRINCIPAL_NAME = raw.OID(elements=bytes.fromhex("2a864886f71201020201"))
@@ -50,18 +50,18 @@ class Initiator:
         self._context = result.context
         return result.token or b""
 
-    def sign(self, message: Message) -> bytes:
+    def sign(self, message: PduParts) -> bytes:
         return raw.get_mic(self._context, self._signed(message))
 
-    def verify(self, message: Message, token: bytes) -> None:
+    def verify(self, message: PduParts, token: bytes) -> None:
         raw.verify_mic(self._context, self._signed(message), token)
 
-    def seal(self, message: Message) -> tuple[bytes, bytes]:
+    def seal(self, message: PduParts) -> tuple[bytes, bytes]:
         iov = self._iov(message, None)
         raw.wrap_iov(self._context, iov, confidential=True)
         return iov[self._place].value or b"", iov[-1].value or b""
 
-    def unseal(self, message: Message, token: bytes) -> bytes:
+    def unseal(self, message: PduParts, token: bytes) -> bytes:
         iov = self._iov(message, token)
         assert raw.unwrap_iov(self._context, iov).encrypted
         return iov[self._place].value or b""
@@ -70,10 +70,10 @@ class Initiator:
     def _place(self) -> int:
         return 1 if self._header_signing else 0
 
-    def _signed(self, message: Message) -> bytes:
+    def _signed(self, message: PduParts) -> bytes:
         return b"".join(message) if self._header_signing else message.body
 
-    def _iov(self, message: Message, token: bytes | None) -> IOV:
+    def _iov(self, message: PduParts, token: bytes | None) -> IOV:
         parts = [
             (IOVBufferType.sign_only, False, message.head),
             (IOVBufferType.data, False, message.body),

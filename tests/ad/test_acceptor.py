@@ -1,4 +1,4 @@
-"""The Kerberos acceptor in memory, with the keys and the tickets of the real domain."""
+"""The Kerberos acceptor in memory, with keys and tickets of the real domain."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from gssapi.raw import RequirementFlag
 
 from fsrvpd.errors import AuthenticationError
 from fsrvpd.rpc.security import der
-from fsrvpd.rpc.security.context import AuthLevel, BadSignature, Reply, Terms
+from fsrvpd.rpc.security.context import AuthLevel, AuthParameters, BadSignature, Reply
 from fsrvpd.rpc.security.kerberos import KerberosAcceptor
 from fsrvpd.rpc.security.spnego import KRB5_OID
+from lab.domain import DOMAIN, MEMBER, REALM
 from tests.ad.initiator import EVERYTHING, Initiator
-from tests.ad.site import Site
-from tests.lab.domain import MEMBER, REALM
+from tests.ad.nas import Nas
 from tests.unit.rpc.security.initiators import pdu
 
 
 class TestKerberosAcceptor:
-    """With signed headers and without."""
+    """Logins and messages, with signed headers and without."""
 
     @pytest.fixture
     def make(
-        self, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, nas: Nas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> Callable[..., tuple[Initiator, KerberosAcceptor]]:
         monkeypatch.setenv("KRB5RCACHENAME", f"file2:{tmp_path}/replays")
-        cache = Path(site.domain.kinit(site.admin)["KRB5CCNAME"].partition(":")[2])
+        cache = Path(nas.domain.kinit(nas.admin)["KRB5CCNAME"].partition(":")[2])
         environment = {"KRB5CCNAME": f"FILE:{cache}"}
-        site.lab.run(["kvno", f"cifs/{MEMBER}"], environment=environment)
+        nas.lab.run(["kvno", f"cifs/{MEMBER}"], environment=environment)
 
         def made(
             level: int, header_signing: bool = True, **options: Any
         ) -> tuple[Initiator, KerberosAcceptor]:
             service = f"cifs/{MEMBER}@{REALM}"
-            client = Initiator(site.lab.seen(cache), service, header_signing, **options)
-            terms = Terms(AuthLevel(level), header_signing)
-            return client, KerberosAcceptor(terms, f"FILE:{site.lab.seen(site.keytab)}")
+            client = Initiator(nas.lab.seen(cache), service, header_signing, **options)
+            parameters = AuthParameters(AuthLevel(level), header_signing)
+            return client, KerberosAcceptor(parameters, f"FILE:{nas.lab.seen(nas.keytab)}")
 
         return made
 
@@ -50,12 +50,12 @@ class TestKerberosAcceptor:
 
     @pytest.mark.parametrize("header_signing", [True, False])
     @pytest.mark.parametrize("level", [5, 6])
-    def test_both_ways(self, site: Site, make: Any, level: int, header_signing: bool) -> None:
+    def test_both_ways(self, nas: Nas, make: Any, level: int, header_signing: bool) -> None:
         client, server = both = make(level, header_signing)
         self.joined(both)
         assert server.principal is not None
-        assert server.principal.user_sid.endswith(f"-{site.domain.rid(site.admin.name)}")
-        assert server.principal.account == f"{site.admin.name}@{REALM}"
+        assert server.principal.user_sid.endswith(f"-{nas.domain.rid(nas.admin.name)}")
+        assert server.principal.account == f"{DOMAIN}\\{nas.admin.name}"
         for number, body in enumerate((b"first body" * 3, b"", bytes(range(256)) * 16)):
             if level == AuthLevel.PKT_INTEGRITY:
                 server.verify(pdu(body, number), client.sign(pdu(body, number)))
@@ -86,7 +86,7 @@ class TestKerberosAcceptor:
             (server.verify if level == AuthLevel.PKT_INTEGRITY else server.unseal)(message, token)
 
     def test_replays(self, make: Any) -> None:
-        """Of a message, and of the whole login."""
+        """A replayed message and a replayed login are both refused."""
         client, server = both = make(5)
         first = client.first()
         server.step(client.next(server.step(first).token))
@@ -114,19 +114,19 @@ class TestKerberosAcceptor:
     @pytest.mark.parametrize("missing", ["replay_detection", "out_of_sequence_detection"])
     def test_less_than_the_level_needs(self, make: Any, missing: str) -> None:
         client, server = make(6, flags=EVERYTHING & ~RequirementFlag[missing])
-        with pytest.raises(AuthenticationError, match=f"does without .*{missing}"):
+        with pytest.raises(AuthenticationError, match=f"does not offer .*{missing}"):
             self.joined((client, server))
         assert server.principal is None
 
     def test_two_legs_only(self, make: Any) -> None:
-        """Without DCE style the client would not prove that it is still there."""
+        """Without DCE style there is no third leg, which proves that the client is present."""
         client, server = make(5, flags=EVERYTHING & ~RequirementFlag.dce_style)
         with pytest.raises(AuthenticationError):
             server.step(client.first())
         assert server.principal is None
 
     def test_frame_around_the_ticket(self, make: Any) -> None:
-        """As impacket sends it: RFC 2743's frame though DCE style has none."""
+        """impacket sends RFC 2743's frame, although DCE style has none."""
         client, server = make(5)
         inner = der.encode(der.OID, KRB5_OID) + b"\1\0" + client.first()
         reply = server.step(der.encode(der.APPLICATION, inner))
@@ -134,12 +134,14 @@ class TestKerberosAcceptor:
 
     def test_keytab_without_the_key(self, make: Any, tmp_path: Path) -> None:
         client, _ = make(5)
-        server = KerberosAcceptor(Terms(AuthLevel.PKT_INTEGRITY, True), f"FILE:{tmp_path}/none")
+        server = KerberosAcceptor(
+            AuthParameters(AuthLevel.PKT_INTEGRITY, True), f"FILE:{tmp_path}/none"
+        )
         with pytest.raises(AuthenticationError, match="export that again"):
             server.step(client.first())
 
     def test_nobody_before_the_end(self, make: Any) -> None:
         client, server = make(5)
         server.step(client.first())
-        with pytest.raises(BadSignature, match="before the client was authenticated"):
+        with pytest.raises(BadSignature, match="before the client has authenticated"):
             server.verify(pdu(b"early"), bytes(28))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.ad.site import Site
-from tests.interop.site import TORTURE_SHARE
-from tests.interop.test_torture import TESTS, TIMEOUT, VERDICT
-from tests.lab import fss
-from tests.lab.domain import MEMBER
+from lab import fss
+from lab.domain import MEMBER
+from tests.ad.nas import Nas
+from tests.interop.nas import TORTURE_SHARE
+from tests.interop.test_torture import RESULT, TESTS, TIMEOUT
 
 KERBEROS = "--use-kerberos=required"
 OLD, NEW = "Draft of Monday.\n", "Overwritten on Tuesday.\n"
@@ -17,11 +17,11 @@ OLD, NEW = "Draft of Monday.\n", "Overwritten on Tuesday.\n"
 class Admin:
     """Samba's clients with the tickets of a domain administrator."""
 
-    def __init__(self, site: Site, binding: str) -> None:
-        self._site = site
+    def __init__(self, nas: Nas, binding: str) -> None:
+        self._nas = nas
         self._target = f"ncacn_np:{MEMBER}[{binding}]"
-        self._tickets = site.domain.kinit(site.admin)
-        self._local = site.lab.directory / "transfer"
+        self._tickets = nas.domain.kinit(nas.admin)
+        self._local = nas.lab.directory / "transfer"
 
     def rpcclient(self, command: str) -> str:
         return self._run("rpcclient", self._target, "-c", command)
@@ -41,13 +41,13 @@ class Admin:
         self._run("smbclient", f"//{MEMBER}/{share}", "-c", command)
 
     def _run(self, program: str, *argv: str, check: bool = True) -> str:
-        return self._site.tool(program, KERBEROS, *argv, environment=self._tickets, check=check)
+        return self._nas.tool(program, KERBEROS, *argv, environment=self._tickets, check=check)
 
 
 @pytest.mark.parametrize("binding", ["krb5,sign", "krb5,seal", "spnego,seal"])
-def test_a_backup(site: Site, binding: str) -> None:
-    before = len(site.daemon.calls())
-    admin = Admin(site, binding)
+def test_a_backup(nas: Nas, binding: str) -> None:
+    before = len(nas.daemon.calls())
+    admin = Admin(nas, binding)
     admin.write(OLD)
     [copy] = fss.exposed(admin.rpcclient(f"fss_create_expose backup ro {TORTURE_SHARE}"))
     admin.write(NEW)
@@ -55,20 +55,20 @@ def test_a_backup(site: Site, binding: str) -> None:
     assert admin.read(TORTURE_SHARE) == NEW
     done = admin.rpcclient(f"fss_delete {TORTURE_SHARE} {copy.set_id} {copy.copy_id}")
     assert "shadow-copy deleted" in done
-    assert len(site.daemon.calls()) > before + 7, "somebody else answered"
-    assert site.daemon.ask("list-sets") == []
+    assert len(nas.daemon.calls()) > before + 7, "somebody else answered"
+    assert nas.daemon.ask("list-sets") == []
 
 
-def test_sambas_suite(site: Site) -> None:
-    """Without share_sd: smbd's srvsvc gives this user no security descriptor of the share, and
-    then smbtorture crashes (observed with Samba 4.17.12)."""
+def test_sambas_suite(nas: Nas) -> None:
+    """share_sd is left out: smbd's srvsvc gives this user no security descriptor of the share,
+    and then smbtorture crashes (observed with Samba 4.17.12)."""
     tests = sorted(TESTS - {"share_sd"})
     timeout = {"fss:sequence timeout": TIMEOUT}
-    with site.other_daemon(**{"fsrvpd:dialect": "ws2012", **timeout}) as other:
+    with nas.other_daemon(**{"fsrvpd:dialect": "ws2012", **timeout}) as other:
         said = Admin(other, "krb5,sign").smbtorture(
             f"--option=fss:sequence timeout={TIMEOUT}",
             *(f"rpc.fsrvp.fsrvp.{test}" for test in tests),
         )
-        verdicts = {test: verdict for verdict, test in VERDICT.findall(said)}
-        assert verdicts == dict.fromkeys(tests, "success"), said
+        results = {test: result for result, test in RESULT.findall(said)}
+        assert results == dict.fromkeys(tests, "success"), said
         assert len(other.daemon.calls()) > len(tests), "somebody else answered"

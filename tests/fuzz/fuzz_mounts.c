@@ -1,4 +1,4 @@
-/* libFuzzer: mountinfo. The sorted table must agree with a search from end to end. */
+/* libFuzzer: mountinfo. The sorted table must agree with a linear search. */
 #include "fsrvp_core.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* libFuzzer: PDUs. Every place and size that the parser reports must lie inside the PDU. */
+/* libFuzzer: PDUs. Every offset and size that the parser reports must be inside the PDU. */
 #include "fsrvp_core.h"
 
 #include <stdlib.h>

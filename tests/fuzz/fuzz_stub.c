@@ -1,5 +1,5 @@
-/* libFuzzer: stubs. The first byte chooses method, transfer syntax and byte order. What is
- * decoded must survive being encoded and decoded again. */
+/* libFuzzer: stubs. The first byte selects method, transfer syntax and byte order. A decoded
+ * stub must be equal after it is encoded and decoded again. */
 #include "fsrvp_core.h"
 
 #include <stdlib.h>
@@ -44,9 +44,9 @@ static void check_share_mapping(const fsrvp_response *first, uint32_t flags)
     uint8_t stub[FSRVP_STUB_SIZE];
     const fsrvp_string *strings = first->strings;
     int size = fsrvp_encode_share_mapping(
-        first->numbers[0], first->guids, first->mapped ? sizeof first->guids : 0,
-        text(&strings[0]), strings[0].size, text(&strings[1]), strings[1].size, first->created,
-        first->result, flags, stub, sizeof stub);
+        first->numbers[0], first->guids, first->mapped ? sizeof first->guids : 0, text(&strings[0]),
+        strings[0].size, text(&strings[1]), strings[1].size, first->created, first->result, flags,
+        stub, sizeof stub);
 
     require(size >= 0);
     require(fsrvp_decode_response(10, stub, (size_t)size, flags, &second) == FSRVP_OK);

@@ -1,12 +1,13 @@
-"""A short run of each libFuzzer harness, with the recorded exchanges as seeds.
+"""A short run of each libFuzzer harness, with recorded exchanges as seeds.
 
-For a long one: FSRVPD_FUZZ_RUNS=100000000 pytest tests/fuzz
+For a long run: FSRVPD_FUZZ_RUNS=100000000 pytest tests/fuzz
 """
 
 from __future__ import annotations
 
 import json
 import os
+import struct
 import subprocess
 from pathlib import Path
 from typing import Iterator
@@ -27,7 +28,7 @@ def recorded() -> Iterator[tuple[str, bytes]]:
 
 
 def stub_seeds() -> Iterator[bytes]:
-    """Stubs of requests behind the byte that says what they are."""
+    """Yield stubs of requests, each after the byte that selects method, syntax and byte order."""
     for name, data in recorded():
         if data[2] == 0:
             big_endian = not data[4]
@@ -38,6 +39,10 @@ def stub_seeds() -> Iterator[bytes]:
             for first in range(64):
                 if first & 15 < 13:
                     yield bytes([first]) + data[24:]
+    for units in (1025, 1026, 2000):  # a string as long as is accepted, and longer ones
+        text = b"x\0" * (units - 1) + b"\0\0"
+        yield bytes([8]) + struct.pack("<III", units, 0, units) + text
+        yield bytes([8 | 2 << 4]) + struct.pack("<QQQ", units, 0, units) + text
 
 
 def pdu_seeds() -> Iterator[bytes]:

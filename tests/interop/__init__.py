@@ -1,1 +1,1 @@
-"""fsrvpd between a real smbd, real file systems and clients that are not ours."""
+"""fsrvpd between a real smbd, real file systems and independent clients."""

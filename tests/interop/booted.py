@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, NamedTuple, Optional
 
+from lab import Lab
+from lab.namespaces import wait_until
 from tests.interop.debian import PACKAGES, Debian, open_debian
-from tests.lab import Lab
-from tests.lab.namespaces import wait_until
 
 SYSTEMD = "/lib/systemd/systemd"
 MORE_PACKAGES = (
@@ -17,11 +17,12 @@ MORE_PACKAGES = (
     "btrfs-progs",
     "python3-gssapi",
     "python3-prometheus-client",
+    "samba-vfs-modules",
     "systemd",
     "systemd-sysv",
 )
-# Only the first process may be in the control group when systemd takes it over; nothing of
-# the machine's devices is there to be changed.
+# Only the first process may be in the control group when systemd takes it over. None of the
+# machine's devices is visible, so that none can be changed.
 BOOT = r"""
 set -e
 root=$1 group=$2
@@ -53,7 +54,7 @@ exec unshare --mount --uts --ipc --cgroup sh -e -c '
 
 
 class Booted(NamedTuple):
-    """A system in which services run as on any machine."""
+    """A system that runs services as any machine does."""
 
     debian: Debian
     init: int
@@ -72,7 +73,7 @@ class Booted(NamedTuple):
         )
 
     def show(self, unit: str, name: str) -> str:
-        """A property of a unit."""
+        """Return a property of a unit."""
         return self.run("systemctl", "show", "--value", f"--property={name}", unit).stdout.strip()
 
     def active(self, unit: str) -> bool:
@@ -81,10 +82,10 @@ class Booted(NamedTuple):
 
 @contextmanager
 def open_booted(packages: Path) -> Iterator[Booted]:
-    """A system with smbd started, an XFS beside the btrfs, and the directory of `packages`."""
+    """Boot a system with smbd, a btrfs and an XFS volume, and the directory of `packages`."""
     with open_debian(packages, "booted", MORE_PACKAGES) as debian:
         lab = debian.lab
-        lab.run(["rm", debian.root / "usr/sbin/policy-rc.d"])  # services are to be started
+        lab.run(["rm", debian.root / "usr/sbin/policy-rc.d"])  # let services start
         lab.run(["tee", debian.root / "etc/hosts"], input="127.0.0.1 localhost nas\n")
         lab.run(["tee", debian.root / "etc/hostname"], input="nas\n")
         lab.run(["mkdir", debian.root / "srv/vault"])
@@ -105,8 +106,10 @@ def open_booted(packages: Path) -> Iterator[Booted]:
 
 
 def make_group(lab: Lab) -> Path:
-    """A control group for the system alone; where the machine has its own does not matter.
-    Those of tests that were killed are removed: nothing else can do that."""
+    """Make a control group for this system alone, wherever the machine mounts its own.
+
+    Groups left by killed tests are removed as well: nothing else removes them.
+    """
     mounted = lab.directory / "groups"
     mounted.mkdir()
     lab.run(["mount", "-t", "cgroup2", "groups", mounted])
@@ -119,7 +122,7 @@ def make_group(lab: Lab) -> Path:
 
 
 def gone(lab: Lab, group: Path) -> bool:
-    """Remove the group with all that systemd has made in it; False while something runs."""
+    """Remove the group and the groups in it. Returns False while a process still runs there."""
     lab.run(["find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+"], check=False)
     return not lab.seen(group).exists()
 

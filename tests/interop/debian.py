@@ -1,4 +1,4 @@
-"""A Debian of its own in a lab, with Samba and one share on btrfs, for packages to meet."""
+"""A private Debian in a lab, with Samba and one share on btrfs, for tests of packages."""
 
 from __future__ import annotations
 
@@ -7,18 +7,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, NamedTuple, Sequence
 
-from tests.lab import Lab
-from tests.lab.namespaces import wait_until
+from lab import Lab
+from lab.namespaces import wait_until
 from tests.platform import roots
 
 HELPER = "usr/libexec/samba/rpcd_fsrvp"
 PACKAGES = (
+    "fuse3",
     "samba",
     "smbclient",
     "python3-cffi",
+    "python3-cryptography",
     "python3-pycryptodome",
     "systemd-standalone-sysusers",
     "systemd-standalone-tmpfiles",
+)
+# Of a host that makes backups: what the requestor's packages depend on, and no Samba.
+CLIENT = (
+    "fuse3",
+    "python3-cffi",
+    "python3-cryptography",
+    "python3-pycryptodome",
+    "python3-venv",
 )
 SMB_CONF = """[global]
     server role = standalone
@@ -28,7 +38,7 @@ SMB_CONF = """[global]
     path = /srv/data
     read only = no
 """
-# What packaging tools write by themselves, whatever the package.
+# Files that packaging tools write for every package.
 NOT_OURS = (
     "./proc/",
     "./dev/",
@@ -46,8 +56,30 @@ NOT_OURS = (
 )
 
 
+NAMES = ("python3-fsrvpd-core", "fsrvpd", "fsrvpshadow")
+
+
+class Packages(NamedTuple):
+    """The three packages of this tree, as files of one directory."""
+
+    core: Path
+    agent: Path
+    requestor: Path
+
+    @classmethod
+    def of(cls, directory: Path, pattern: str) -> Packages:
+        """Find the one file of each package; `pattern` has {} for the package's name."""
+        found = [list(directory.glob(pattern.format(name))) for name in NAMES]
+        assert all(len(files) == 1 for files in found), found
+        return cls(*(file for [file] in found))
+
+    @property
+    def directory(self) -> Path:
+        return self.core.parent
+
+
 class Debian(NamedTuple):
-    """A system over a tree that stays as it is; what is to be installed is in /packages."""
+    """A system on top of a read-only tree. The packages to install are in /packages."""
 
     lab: Lab
     root: Path
@@ -58,7 +90,7 @@ class Debian(NamedTuple):
         return self.lab.run(chroot, check=check, timeout=180, environment=environment)
 
     def files(self) -> set[str]:
-        """Every path with its kind and owner."""
+        """Return every path with its kind and owner."""
         script = "cd / && find . -xdev -printf '%p %y %u %g\\n'"
         lines = self.run("sh", "-c", script)
         return {line for line in lines.stdout.splitlines() if not line.startswith(NOT_OURS)}
@@ -69,8 +101,12 @@ class Debian(NamedTuple):
     def exists(self, path: str) -> bool:
         return self.seen(path).exists()
 
+    def install(self, *packages: Path) -> subprocess.CompletedProcess[str]:
+        """Install packages of /packages that wait for nothing from elsewhere."""
+        return self.run("dpkg", "-i", *(f"/packages/{each.name}" for each in packages))
+
     def start(self) -> None:
-        """What systemd would start."""
+        """Start what systemd would start."""
         self.run("smbd", "-D")
         self.run("fsrvpd", "-D")
         wait_until("fsrvpd answers", lambda: self._ping() == 0)
@@ -87,10 +123,27 @@ class Debian(NamedTuple):
 def open_debian(
     packages: Path, name: str = "package", installed: Sequence[str] = PACKAGES
 ) -> Iterator[Debian]:
-    """One with the directory of `packages` in it, over the tree of that name."""
+    """Open a system on top of the tree of that name, with `packages` at /packages."""
+    with _open(packages, name, installed) as debian:
+        lab, root = debian.lab, debian.root
+        volume = lab.volume("btrfs", "data")
+        lab.run(["mkdir", "-p", root / "srv/data"])
+        lab.run(["mount", "--bind", volume, root / "srv/data"])
+        lab.run(["tee", root / "etc/samba/smb.conf"], input=SMB_CONF)
+        yield debian
+
+
+@contextmanager
+def open_client(packages: Path) -> Iterator[Debian]:
+    """Open a system without Samba, with `packages` at /packages."""
+    with _open(packages, "client", CLIENT) as debian:
+        yield debian
+
+
+@contextmanager
+def _open(packages: Path, name: str, installed: Sequence[str]) -> Iterator[Debian]:
     tree = roots.tree(name, installed)
     with Lab() as lab:
-        volume = lab.volume("btrfs", "data")
         scratch = lab.directory / "scratch"
         root = lab.directory / "root"
         for directory in (scratch, root):
@@ -99,9 +152,8 @@ def open_debian(
         lab.run(["mkdir", scratch / "upper", scratch / "work"])
         layers = f"lowerdir={tree},upperdir={scratch}/upper,workdir={scratch}/work"
         lab.run(["mount", "-t", "overlay", "-o", layers, "overlay", root])
-        lab.run(["mkdir", "-p", root / "srv/data", root / "packages"])
-        for source, target in (("/dev", "dev"), (volume, "srv/data"), (packages, "packages")):
+        lab.run(["mkdir", "-p", root / "packages"])
+        for source, target in (("/dev", "dev"), (packages, "packages")):
             lab.run(["mount", "--bind", source, root / target])
         lab.run(["mount", "-t", "proc", "proc", root / "proc"])
-        lab.run(["tee", root / "etc/samba/smb.conf"], input=SMB_CONF)
         yield Debian(lab, root)

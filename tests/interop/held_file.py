@@ -9,20 +9,20 @@ from typing import Any, Callable, Optional, Type, TypeVar
 
 from impacket.smbconnection import SessionError, SMBConnection
 
-from tests.interop.site import Site
-from tests.lab import User
-from tests.lab.accounts import ROOT
+from lab import User
+from lab.accounts import ROOT
+from tests.interop.nas import Nas
 
 Result = TypeVar("Result")
 OPEN_OR_CREATE = 3  # CreateDisposition FILE_OPEN_IF
 
 
 class HeldFile:
-    """Open for reading and writing from beginning to end, unless smbd thinks otherwise."""
+    """A file that is open for reading and writing until `close`, unless smbd closes it."""
 
-    def __init__(self, site: Site, share: str, name: str, user: User = ROOT) -> None:
-        self._address = site.samba.address
-        self._thread: ThreadPoolExecutor = site.lab.network()
+    def __init__(self, nas: Nas, share: str, name: str, user: User = ROOT) -> None:
+        self._address = nas.samba.address
+        self._thread: ThreadPoolExecutor = nas.lab.network()
         self._there(lambda: self._open(share, name, user))
 
     def __enter__(self) -> HeldFile:
@@ -38,7 +38,7 @@ class HeldFile:
         self._thread.shutdown()
 
     def write(self, text: str) -> None:
-        """At the file's beginning. Raises: SessionError."""
+        """Write at the beginning of the file. Raises: SessionError."""
         data = text.encode()
         self._there(lambda: self._connection.writeFile(self._tree, self._file, data))
 
@@ -56,7 +56,7 @@ class HeldFile:
         )
 
     def _close(self) -> None:
-        with suppress(SessionError):  # where smbd has closed it before us
+        with suppress(SessionError):  # smbd may have closed it already
             self._connection.closeFile(self._tree, self._file)
         self._connection.close()
 

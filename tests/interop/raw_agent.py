@@ -1,7 +1,7 @@
-"""A client that says exactly what a test wants said, over impacket's SMB and DCE/RPC.
+"""A client that sends exactly what a test wants, over impacket's SMB and DCE/RPC.
 
-It binds to the agent without RPC authentication, as rpcclient does, but it can be anyone:
-an ordinary user, a guest, nobody. Stubs are written by hand, in NDR.
+It binds to the agent without RPC authentication, as rpcclient does, but as any user: an
+ordinary user, a guest or an unknown name. NDR stubs are written by hand.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from impacket.smbconnection import SessionError, SMBConnection
 from impacket.uuid import uuidtup_to_bin
 
 from fsrvpd.core.messages import Opnum
-from tests.lab import Lab, Samba
+from lab import Lab, Samba
 
 Result = TypeVar("Result")
 INTERFACE = uuidtup_to_bin(("a8e0653c-2744-4389-a61d-7373df8b2292", "1.0"))
 BACKUP = 0x0
-TIMEOUT = 60_000  # ms, of prepare, commit and expose
+TIMEOUT = 60_000  # ms, for prepare, commit and expose
 SOME_GUID = uuid.UUID("6d2c4d1b-4ad4-4b39-b3a5-0d1d35cd7c14").bytes_le
 
 
@@ -36,14 +36,14 @@ class Mapped(NamedTuple):
 
 
 def wide(text: str) -> bytes:
-    """A conformant and varying string of wchar_t, NUL included, padded to 4 bytes."""
+    """Encode a conformant and varying string of wchar_t with its NUL, padded to 4 bytes."""
     body = (text + "\0").encode("utf-16-le")
     count = len(body) // 2
     return struct.pack("<III", count, 0, count) + body + bytes(-len(body) % 4)
 
 
 def every_call(unc: str) -> dict[Opnum, bytes]:
-    """One well-formed request for each of the thirteen methods."""
+    """Return one well-formed request for each of the thirteen methods."""
     timed = SOME_GUID + struct.pack("<I", TIMEOUT)
     return {
         Opnum.GetSupportedVersion: b"",
@@ -63,7 +63,7 @@ def every_call(unc: str) -> dict[Opnum, bytes]:
 
 
 class Place(Protocol):
-    """Where an agent serves: an address and the network that it is found in."""
+    """Where an agent runs: a lab and the Samba in it."""
 
     @property
     def lab(self) -> Lab: ...
@@ -75,20 +75,24 @@ class Place(Protocol):
 class RawAgent:
     """A connection to the agent as `user`, from inside the lab's network."""
 
-    _domain = ""  # of whom the user is one
+    _domain = ""  # the user's domain
 
     def __init__(
         self,
-        site: Place,
+        nas: Place,
         user: str = "root",
         password: str = "Lab-pass-0",
         *,
         address: str = "",
     ) -> None:
-        self._address = address or site.samba.address
-        self._thread: ThreadPoolExecutor = site.lab.network()
+        self._address = address or nas.samba.address
+        self._thread: ThreadPoolExecutor = nas.lab.network()
         self._connection: Any = self._there(lambda: self._log_in(user, password))
-        self._pipe: Any = self._there(self._bind)
+        try:
+            self._pipe: Any = self._there(self._bind)
+        except BaseException:
+            self.hang_up()
+            raise
 
     def __enter__(self) -> RawAgent:
         return self
@@ -107,7 +111,7 @@ class RawAgent:
         return f"\\\\{self._address}\\{share}\\"
 
     def call(self, opnum: Opnum, stub: bytes) -> bytes:
-        """The response's stub. Raises: impacket's DCERPCException on a fault."""
+        """Return the response's stub. Raises: impacket's DCERPCException on a fault."""
 
         def converse() -> bytes:
             self._pipe.call(int(opnum), stub)
@@ -117,21 +121,21 @@ class RawAgent:
         return self._there(converse)
 
     def begin(self, opnum: Opnum, stub: bytes) -> None:
-        """Call without waiting for the answer."""
+        """Send a request without waiting for the response."""
         self._there(lambda: self._pipe.call(int(opnum), stub))
 
     def answer(self) -> bytes:
-        """The response to what was begun."""
+        """Return the response to the request that `begin` sent."""
         answer: bytes = self._there(self._pipe.recv)
         return answer
 
     def hang_up(self) -> None:
-        """Go without a word: the TCP connection ends."""
+        """Close the TCP connection without any SMB message."""
         self._there(self._connection.getSMBServer().get_socket().close)
         self._thread.shutdown()
 
     def result(self, opnum: Opnum, stub: bytes) -> int:
-        """The 32-bit result with which every response ends."""
+        """Return the 32-bit result at the end of every response."""
         return result_of(self.call(opnum, stub))
 
     def must(self, opnum: Opnum, stub: bytes) -> bytes:
@@ -150,12 +154,12 @@ class RawAgent:
         return self.must(Opnum.AddToShadowCopySet, stub)[:16]
 
     def advance(self, opnum: Opnum, set_id: bytes) -> None:
-        """Prepare, commit, expose (with a timeout), or complete the recovery."""
+        """Call prepare, commit, expose (with a timeout) or recovery complete."""
         timeout = b"" if opnum == Opnum.RecoveryCompleteShadowCopySet else _timeout()
         self.must(opnum, set_id + timeout)
 
     def expose(self, set_id: bytes) -> None:
-        """Prepare, commit and expose."""
+        """Prepare, commit and expose the set."""
         self.advance(Opnum.PrepareShadowCopySet, set_id)
         self.advance(Opnum.CommitShadowCopySet, set_id)
         self.advance(Opnum.ExposeShadowCopySet, set_id)
@@ -169,7 +173,7 @@ class RawAgent:
         self.must(Opnum.DeleteShareMapping, set_id + copy_id + wide(self.unc(share)))
 
     def read(self, share: str, name: str) -> bytes:
-        """The content of a file, over the same SMB session."""
+        """Return the content of a file, read over the same SMB session."""
         parts: list[bytes] = []
         self._there(lambda: self._connection.getFile(share, name, parts.append))
         return b"".join(parts)
@@ -186,7 +190,7 @@ class RawAgent:
         connection = SMBConnection(self._address, self._address)
         connection.login(user, password, self._domain)
         if connection.isGuestSession():
-            # Samba signs nothing for a guest, and impacket would not see that by itself.
+            # Samba does not sign for a guest, and impacket does not notice by itself.
             connection.getSMBServer()._Session["SigningActivated"] = False
         return connection
 
@@ -201,7 +205,7 @@ class RawAgent:
         return pipe
 
     def _prepare(self, pipe: Any) -> None:
-        """Where a client that authenticates says how."""
+        """Subclasses that authenticate at RPC level set it up here."""
 
     def _there(self, function: Callable[[], Result]) -> Result:
         return self._thread.submit(function).result(120)

@@ -1,4 +1,4 @@
-"""`RawAgent` with NTLM at RPC level, and with a hand on the bytes that go out."""
+"""`RawAgent` with NTLM at RPC level, which can change a PDU before it is sent."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from impacket.dcerpc.v5.rpcrt import (
 )
 
 from fsrvpd.core.messages import Opnum
+from lab.accounts import ROOT, User
+from lab.domain import MEMBER, REALM
 from tests.interop.raw_agent import Place, RawAgent
-from tests.lab.accounts import ROOT, User
-from tests.lab.domain import MEMBER, REALM
 
 CONNECT = RPC_C_AUTHN_LEVEL_CONNECT
 PKT = RPC_C_AUTHN_LEVEL_PKT
@@ -25,24 +25,25 @@ PRIVACY = RPC_C_AUTHN_LEVEL_PKT_PRIVACY
 
 
 class SecuredAgent(RawAgent):
-    """A connection to the agent as `smb_user`, who claims at RPC level to be `rpc_user`."""
+    """A connection as `smb_user` over SMB, and as `rpc_user` at RPC level."""
 
     def __init__(
         self,
-        site: Place,
+        nas: Place,
         level: int,
         *,
         rpc_user: User = ROOT,
         smb_user: User = ROOT,
         domain: str = "LABGROUP",
+        address: str = "",
     ) -> None:
         self._level, self._rpc_user, self._domain = level, rpc_user, domain
-        super().__init__(site, smb_user.name, smb_user.password)
+        super().__init__(nas, smb_user.name, smb_user.password, address=address)
 
     def send(self, opnum: Opnum, stub: bytes, change: Callable[[bytes], bytes]) -> bytes:
-        """A call whose PDU is changed on its way. Returns the PDU as it was signed.
+        """Make a call with its PDU changed after signing. Returns the PDU as it was signed.
 
-        Raises: what impacket makes of the answer.
+        Raises: impacket's exception for the response.
         """
         sent: list[bytes] = []
         wire = self._pipe.get_rpc_transport()
@@ -66,9 +67,9 @@ class SecuredAgent(RawAgent):
 
 
 class TicketAgent(SecuredAgent):
-    """The same with Kerberos in SPNEGO, for which impacket finds tickets in $KRB5CCNAME.
+    """The same with Kerberos in SPNEGO; impacket finds the tickets through $KRB5CCNAME.
 
-    Its login has a frame around it, and it signs no headers.
+    impacket frames the Kerberos token (RFC 2743) and signs no headers.
     """
 
     def _prepare(self, pipe: Any) -> None:

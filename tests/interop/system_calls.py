@@ -1,4 +1,4 @@
-"""What processes ask of the kernel: which files by name, and whom they speak to (strace)."""
+"""System calls of processes, from strace: files by name, and socket peers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, NamedTuple, Sequence
 
-from tests.lab import Lab
-from tests.lab.namespaces import wait_until
+from lab import Lab
+from lab.namespaces import wait_until
 
-# -xx: every string in hexadecimal, so that none can be mistaken for strace's own words.
+# -xx: every string in hexadecimal, so that none can be mistaken for strace's own output.
 STRACE = ["strace", "-f", "-xx", "-s", "65536", "-e", "trace=%file,%network"]
 CALL = re.compile(r"^(?:\d+ +)?(?P<name>\w+)\((?P<arguments>.*)$")
 STRING = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
@@ -24,11 +24,11 @@ SENTINEL = b"/the-end-of-the-trace"
 class SystemCall(NamedTuple):
     name: str
     text: str
-    strings: Sequence[bytes]  # its strings, but what is sent or received
+    strings: Sequence[bytes]  # its strings, without the data sent or received
 
     @property
     def families(self) -> set[str]:
-        """The families of the addresses and of the sockets that it names."""
+        """Return the families of the addresses and sockets in the call."""
         if self.name not in NETWORK:
             return set()
         return {one or other for one, other in FAMILY.findall(f"{self.name}({self.text}")}
@@ -50,7 +50,7 @@ def _call(name: str, text: str) -> SystemCall:
 
 @contextmanager
 def traced(lab: Lab, pids: Sequence[int]) -> Iterator[Trace]:
-    """The calls of processes of the lab, all their threads and children, while it lasts."""
+    """Trace processes of the lab, with all their threads and children, inside the block."""
     output, said = lab.directory / "strace.out", lab.directory / "strace.err"
     for file in (output, said):
         file.unlink(missing_ok=True)

@@ -1,9 +1,12 @@
-"""A copy is writable until its recovery is complete, and only if that was asked for."""
+"""With ATTR_AUTO_RECOVERY a copy is writable until its recovery is complete."""
 
 from __future__ import annotations
 
 import errno
+import os
 import struct
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Iterator
 
@@ -13,12 +16,12 @@ from impacket.smbconnection import SessionError
 from fsrvpd.core.messages import Opnum
 from fsrvpd.protocol.context import ATTR_AUTO_RECOVERY, CTX_BACKUP
 from fsrvpd.protocol.hresult import HResult
+from lab import Share
+from lab.namespaces import wait_until
 from tests.interop.held_file import HeldFile
+from tests.interop.nas import TORTURE_SHARE, Nas, make_directory, open_nas
 from tests.interop.raw_agent import RawAgent
-from tests.interop.site import TORTURE_SHARE, Site, make_directory, open_site
-from tests.interop.visitor import ACCESS_DENIED, MEDIA_WRITE_PROTECTED, Visitor, refusal
-from tests.lab import Share
-from tests.lab.namespaces import wait_until
+from tests.interop.smb_user import ACCESS_DENIED, MEDIA_WRITE_PROTECTED, SmbUser, refusal
 
 READ_ONLY = (0x0, 0x2, 0x9, 0xB, 0x10, 0x12, 0x19, 0x1B)
 WRITABLE = tuple(ATTR_AUTO_RECOVERY | context for context in (0x0, 0x9, 0x10, 0x19))
@@ -28,32 +31,32 @@ BOTH = pytest.mark.parametrize("share", [TORTURE_SHARE, "vault"], ids=["btrfs", 
 
 
 @pytest.fixture(scope="module")
-def agent(site: Site) -> Iterator[RawAgent]:
-    with RawAgent(site) as opened:
+def agent(nas: Nas) -> Iterator[RawAgent]:
+    with RawAgent(nas) as opened:
         yield opened
 
 
 def exposed(agent: RawAgent, share: str, context: int) -> tuple[bytes, bytes, str]:
-    """An exposed set: its id, its copy's, and the name of the shadow copy share."""
+    """Make an exposed set. Returns its id, its copy's id, and the shadow copy share's name."""
     set_id = agent.start(context)
     copy_id = agent.add(set_id, share)
     agent.expose(set_id)
     return set_id, copy_id, agent.mapping(set_id, copy_id, share).share
 
 
-def assert_unwritable(visitor: Visitor, share: str, name: str) -> None:
-    status = refusal(lambda: visitor.write(share, name, "refused"))
+def assert_unwritable(smb_user: SmbUser, share: str, name: str) -> None:
+    status = refusal(lambda: smb_user.write(share, name, "refused"))
     assert status in (ACCESS_DENIED, MEDIA_WRITE_PROTECTED)
 
 
 @pytest.mark.spec("3.1.4.6-6")
 @pytest.mark.parametrize("context", READ_ONLY, ids=hex)
 def test_without_auto_recovery_nothing_can_be_made_after_expose(
-    site: Site, agent: RawAgent, context: int
+    nas: Nas, agent: RawAgent, context: int
 ) -> None:
     set_id, copy_id, share = exposed(agent, TORTURE_SHARE, context)
-    with Visitor(site, site.samba.root) as visitor:
-        assert_unwritable(visitor, share, "new.txt")
+    with SmbUser(nas, nas.samba.root) as smb_user:
+        assert_unwritable(smb_user, share, "new.txt")
     agent.advance(Opnum.RecoveryCompleteShadowCopySet, set_id)
     agent.delete(set_id, copy_id, TORTURE_SHARE)
 
@@ -61,14 +64,14 @@ def test_without_auto_recovery_nothing_can_be_made_after_expose(
 @pytest.mark.spec("3.1.4.6-6")
 @pytest.mark.spec("3.1.4.7-4")
 @pytest.mark.parametrize("context", WRITABLE, ids=hex)
-def test_with_auto_recovery_until_it_is_complete(site: Site, agent: RawAgent, context: int) -> None:
+def test_with_auto_recovery_until_it_is_complete(nas: Nas, agent: RawAgent, context: int) -> None:
     set_id, copy_id, share = exposed(agent, TORTURE_SHARE, context)
-    with Visitor(site, site.samba.root) as visitor:
-        visitor.write(share, "repaired.txt", "by a writer")
+    with SmbUser(nas, nas.samba.root) as smb_user:
+        smb_user.write(share, "repaired.txt", "by a writer")
     agent.advance(Opnum.RecoveryCompleteShadowCopySet, set_id)
-    with Visitor(site, site.samba.root) as visitor:
-        assert_unwritable(visitor, share, "repaired.txt")
-        assert visitor.read(share, "repaired.txt") == "by a writer"
+    with SmbUser(nas, nas.samba.root) as smb_user:
+        assert_unwritable(smb_user, share, "repaired.txt")
+        assert smb_user.read(share, "repaired.txt") == "by a writer"
     agent.delete(set_id, copy_id, TORTURE_SHARE)
 
 
@@ -80,23 +83,67 @@ def test_any_other_context_is_unsupported(agent: RawAgent) -> None:
 
 
 @BOTH
-def test_what_is_open_for_writing_is_closed(site: Site, agent: RawAgent, share: str) -> None:
+def test_what_is_open_for_writing_is_closed(nas: Nas, agent: RawAgent, share: str) -> None:
     set_id, copy_id, copy = exposed(agent, share, CTX_BACKUP | ATTR_AUTO_RECOVERY)
-    with HeldFile(site, copy, "held.txt") as held:
+    with HeldFile(nas, copy, "held.txt") as held:
         held.write("before")
         agent.advance(Opnum.RecoveryCompleteShadowCopySet, set_id)
         with pytest.raises(SessionError, match="|".join(GONE)):
             held.write("after!")
-    assert site.samba.read(copy, "held.txt") == "before"
+    assert nas.samba.read(copy, "held.txt") == "before"
     agent.delete(set_id, copy_id, share)
-    site.assert_nothing_is_left()
+    nas.assert_nothing_is_left()
 
 
-def test_the_snapshot_is_read_only_on_the_disk(site: Site, agent: RawAgent) -> None:
-    """Even for root, who needs no share."""
+def smbd_with(nas: Nas, name: str) -> int:
+    """The process of smbd that has a file open, by its id in the lab."""
+    for pid, argv in nas.lab.processes().items():
+        if os.path.basename(argv[0]).startswith("smbd"):
+            for fd in nas.lab.seen(Path(f"/proc/{pid}/fd")).iterdir():
+                with suppress(FileNotFoundError):
+                    if os.path.basename(os.readlink(fd)) == name:
+                        return pid
+    raise AssertionError(f"no smbd has {name} open")
+
+
+def send(nas: Nas, pid: int, signal: str) -> None:
+    nas.lab.run(["sh", "-c", 'kill -s "$2" "$1"', "sh", str(pid), signal])
+
+
+@BOTH
+def test_recovery_is_complete_when_smbd_has_closed_what_was_open(
+    nas: Nas, agent: RawAgent, share: str
+) -> None:
+    """On a busy machine smbd is late, and would write what a client sends after the answer."""
+    set_id, copy_id, copy = exposed(agent, share, CTX_BACKUP | ATTR_AUTO_RECOVERY)
+    with HeldFile(nas, copy, "held.txt") as held:
+        held.write("before")
+        smbd, goes_on = smbd_with(nas, "held.txt"), threading.Event()
+        send(nas, smbd, "STOP")
+
+        def go_on() -> None:
+            goes_on.set()
+            send(nas, smbd, "CONT")
+
+        timer = threading.Timer(0.5, go_on)
+        timer.start()
+        try:
+            agent.advance(Opnum.RecoveryCompleteShadowCopySet, set_id)
+            assert goes_on.is_set(), "answered while smbd had the file open"
+        finally:
+            timer.join()
+        with pytest.raises(SessionError, match="|".join(GONE)):
+            held.write("after!")
+    assert nas.samba.read(copy, "held.txt") == "before"
+    agent.delete(set_id, copy_id, share)
+    nas.assert_nothing_is_left()
+
+
+def test_the_snapshot_is_read_only_on_the_disk(nas: Nas, agent: RawAgent) -> None:
+    """Root cannot write to it either, without going through a share."""
     set_id, copy_id, _ = exposed(agent, TORTURE_SHARE, CTX_BACKUP | ATTR_AUTO_RECOVERY)
-    [listed] = site.daemon.ask("list-sets")
-    inside = site.lab.seen(Path(listed["copies"][0]["snapshot"])) / "by-root.txt"
+    [listed] = nas.daemon.ask("list-sets")
+    inside = nas.lab.seen(Path(listed["copies"][0]["snapshot"])) / "by-root.txt"
     inside.write_text("while it may")
     agent.advance(Opnum.RecoveryCompleteShadowCopySet, set_id)
     with pytest.raises(OSError, match="Read-only") as refused:
@@ -106,35 +153,53 @@ def test_the_snapshot_is_read_only_on_the_disk(site: Site, agent: RawAgent) -> N
     agent.delete(set_id, copy_id, TORTURE_SHARE)
 
 
-def test_writable_only_for_who_could_write_to_the_base_share(site: Site, agent: RawAgent) -> None:
-    """By `write list` and by the security descriptor of the share."""
-    reader, writer = site.samba.add_user("only-reads"), site.samba.add_user("also-writes")
-    path = make_directory(site.lab, site.volumes["projects"] / "written")
+def test_a_process_that_holds_a_file_open_writes_into_no_sealed_copy(
+    nas: Nas, agent: RawAgent
+) -> None:
+    """A process of the server, whom no disconnection reaches."""
+    set_id, copy_id, share = exposed(agent, TORTURE_SHARE, CTX_BACKUP | ATTR_AUTO_RECOVERY)
+    [place] = nas.mounts()
+    with (nas.lab.seen(Path(place)) / "held.txt").open("w") as held:
+        held.write("before")
+        held.flush()
+        agent.advance(Opnum.RecoveryCompleteShadowCopySet, set_id)
+        held.write(" and after")
+        held.flush()
+        assert nas.samba.read(share, "held.txt") == "before"
+    assert nas.snapshots() == [name for name in nas.snapshots() if ".unsealed" not in name]
+    agent.delete(set_id, copy_id, TORTURE_SHARE)
+    nas.assert_nothing_is_left()
+
+
+def test_writable_only_for_who_could_write_to_the_base_share(nas: Nas, agent: RawAgent) -> None:
+    """`write list` and the share's security descriptor apply to the copy as well."""
+    reader, writer = nas.samba.add_user("only-reads"), nas.samba.add_user("also-writes")
+    path = make_directory(nas.lab, nas.volumes["projects"] / "written")
     options = {"read only": "yes", "write list": "also-writes"}
-    site.samba.set_share(Share("by-list", path, options))
-    site.samba.set_share(Share("by-descriptor", path))
-    site.samba.reload()
-    rights = {site.samba.root: "FULL", reader: "READ", writer: "CHANGE"}
-    site.samba.let_in("by-descriptor", rights)
+    nas.samba.set_share(Share("by-list", path, options))
+    nas.samba.set_share(Share("by-descriptor", path))
+    nas.samba.reload()
+    rights = {nas.samba.root: "FULL", reader: "READ", writer: "CHANGE"}
+    nas.samba.let_in("by-descriptor", rights)
     for share in ("by-list", "by-descriptor"):
         set_id, copy_id, copy = exposed(agent, share, CTX_BACKUP | ATTR_AUTO_RECOVERY)
-        with Visitor(site, reader) as reads, Visitor(site, writer) as writes:
+        with SmbUser(nas, reader) as reads, SmbUser(nas, writer) as writes:
             writes.write(copy, "w.txt", "mine")
             assert reads.read(copy, "w.txt") == "mine"
             assert_unwritable(reads, copy, "r.txt")
         agent.advance(Opnum.RecoveryCompleteShadowCopySet, set_id)
-        with Visitor(site, writer) as writes:
+        with SmbUser(nas, writer) as writes:
             assert_unwritable(writes, copy, "w.txt")
             assert writes.read(copy, "w.txt") == "mine"
         agent.delete(set_id, copy_id, share)
-    site.samba.sharesec("by-descriptor", "--delete")
-    site.assert_nothing_is_left()
+    nas.samba.sharesec("by-descriptor", "--delete")
+    nas.assert_nothing_is_left()
 
 
 @pytest.mark.spec("3.1.5-1")
 def test_a_recovery_that_never_completes_ends_with_the_timer() -> None:
-    """The set goes with its snapshot and its share, and what was open is closed."""
-    with open_site({"fss:sequence timeout": "2"}) as brief, RawAgent(brief) as agent:
+    """The set is removed with its snapshot and its share, and open files are closed."""
+    with open_nas({"fss:sequence timeout": "2"}) as brief, RawAgent(brief) as agent:
         _, _, copy = exposed(agent, TORTURE_SHARE, CTX_BACKUP | ATTR_AUTO_RECOVERY)
         with HeldFile(brief, copy, "held.txt") as held:
             held.write("before")

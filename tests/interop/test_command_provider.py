@@ -1,4 +1,4 @@
-"""Shadow copies by an admin's own scripts, as they were written for vfs_shell_snap."""
+"""Shadow copies made by an admin's own scripts, as written for vfs_shell_snap."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Iterator, List
 
 import pytest
 
-from tests.contract.providers.command_bed import CREATE, DELETE, STORE
-from tests.lab import FsrvpdProcess, Lab, Samba, Share, fss
+from lab import FsrvpdProcess, Lab, Samba, Share, fss
+from lab.fuse import StoppableVolume
+from tests.contract.providers.command_harness import CREATE, DELETE, STORE
 
 PLACE = "/run/fsrvpd/command"
 
 
 class Filer:
-    """A server with one share, on storage of which fsrvpd is told nothing."""
+    """A server with one share, on storage that fsrvpd knows nothing about."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
@@ -65,7 +66,7 @@ def test_a_copy_comes_is_read_and_goes(filer: Filer) -> None:
 
 
 def test_after_a_reboot_it_is_mounted_again(filer: Filer) -> None:
-    """What survives a reboot is on the disk; what was mounted is not."""
+    """A snapshot survives a reboot, but its mount does not."""
     samba = filer.samba
     samba.write("data", "file", "old")
     [copy] = fss.create_expose(samba, "data", binding="sign")
@@ -79,3 +80,24 @@ def test_after_a_reboot_it_is_mounted_again(filer: Filer) -> None:
     assert samba.read(copy.share, "file") == "old"
     fss.delete(samba, copy, binding="sign")
     assert filer.left_over() == []
+
+
+def test_a_copy_whose_storage_is_out_of_reach_is_not_forgotten(filer: Filer) -> None:
+    """As of a cluster that has evicted this client: the path is there, and says nothing else."""
+    volume = StoppableVolume(filer.lab, "far")
+    create, delete = (filer.lab.directory / f"far-{name}.sh" for name in ("create", "delete"))
+    create.write_text(f"#!/bin/sh\necho {volume.directory}\n")
+    delete.write_text("#!/bin/sh\n")
+    for script in (create, delete):
+        script.chmod(0o755)
+    options = {"fsrvp:create command": str(create), "fsrvp:delete command": str(delete)}
+    path = filer.volume / "Bücher & Karten"
+    filer.samba.set_share(Share("far", path, {"fsrvp:provider": "command", **options}))
+    filer.samba.reload()
+    fss.create_expose(filer.samba, "far", binding="sign")
+    before = filer.daemon.ask("list-sets")
+    volume.end()
+    assert filer.daemon.ask("prune") == []
+    filer.daemon.restart()
+    assert filer.daemon.ask("list-sets") == before
+    assert "unmount it (umount --lazy) and mount it anew" in filer.daemon.read_log()

@@ -1,4 +1,4 @@
-"""`make demo` does what it tells, and cleans up whatever happens."""
+"""`make demo` does what it prints, and cleans up whatever happens."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import leftovers
-from tests.lab.namespaces import prefix, wait_until
+from lab import leftovers
+from lab.namespaces import prefix, wait_until
 
 ROOT = Path(__file__).parents[2]
 DEMO = [sys.executable, "-m", "demo.demo"]
@@ -37,5 +37,6 @@ def test_an_interrupted_demo_leaves_nothing(number: signal.Signals) -> None:
         while "fsrvpd starts" not in demo.stdout.readline():
             assert demo.poll() is None
         demo.send_signal(number)
+        demo.communicate(timeout=60)  # reads on: it may print once more before it is interrupted
     assert demo.returncode == (-number if number == signal.SIGKILL else 130)
     wait_until("nothing is left", lambda: not leftovers.with_prefix(prefix(demo.pid)))

@@ -1,4 +1,4 @@
-"""The lab itself: nothing of it reaches the machine, nothing of it stays."""
+"""The lab itself: it changes nothing on the machine and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import CommandFailed, Lab, LabError, Samba, Share, leftovers
-from tests.lab.namespaces import wait_until
+from lab import CommandFailed, Lab, LabError, Samba, Share, leftovers
+from lab.namespaces import wait_until
 
 BUSY_LAB = """
 import sys
-from tests.lab import Lab, Samba, Share
+from lab import Lab, Samba, Share
 with Lab() as lab:
     samba = Samba(lab, [Share("data", lab.volume("btrfs", "data"))])
     samba.start()
@@ -53,6 +53,15 @@ def test_closing_ends_what_runs_and_frees_what_is_mounted() -> None:
     assert not leftovers.with_prefix(str(lab.directory))
     assert sleeper.poll() is not None
     assert not os.path.exists(f"/proc/{sleeper.pid}")
+
+
+def test_closing_ends_what_is_stopped() -> None:
+    with Lab() as lab:
+        sleeper = lab.popen(["sleep", "1000"])
+        sleeper.signal(signal.SIGSTOP)
+        stat = Path(f"/proc/{sleeper.pid}/stat")
+        wait_until("it is stopped", lambda: stat.read_text().split()[2] == "T")
+    assert not leftovers.with_prefix(str(lab.directory))
 
 
 def test_a_failure_shows_what_was_run_and_said() -> None:

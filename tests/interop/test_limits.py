@@ -1,32 +1,35 @@
-"""A client that opens pipes without end meets a limit, and others notice nothing."""
+"""A client that opens more and more pipes hits a limit; other clients are not affected."""
 
 from __future__ import annotations
 
 from impacket.smbconnection import SMBConnection
 
-from fsrvpd.daemon.doorkeeper import MAX_OF_CLIENT
-from tests.interop.site import Site
+from fsrvpd.daemon.pipe.connection_limits import MAX_OF_HOST
+from tests.interop.nas import Nas
 
 SURPLUS = 20
 
 
-def open_pipes(site: Site, number: int) -> SMBConnection:
-    """A connection with so many opened pipes. smbd (4.17) does not tell a client that a
-    server behind a pipe refused it: the client finds out when it uses the pipe."""
-    connection = SMBConnection("LAB", site.samba.address)
-    connection.login(site.samba.root.name, site.samba.root.password)
+def open_pipes(nas: Nas, number: int) -> SMBConnection:
+    """Open `number` pipes on one connection.
+
+    smbd (4.17) does not report that the server behind a pipe refused the client: the client
+    finds out when it uses the pipe.
+    """
+    connection = SMBConnection("LAB", nas.samba.address)
+    connection.login(nas.samba.root.name, nas.samba.root.password)
     tree = connection.connectTree("IPC$")
     for _ in range(number):
         connection.openFile(tree, "FssagentRpc")
     return connection
 
 
-def test_one_client_has_so_many_pipes(site: Site) -> None:
-    with site.lab.network() as inside:
-        connection = inside.submit(open_pipes, site, MAX_OF_CLIENT + SURPLUS).result()
-        status = site.daemon.ask("status")
-        refused = site.daemon.read_log().count("the client has too many pipes open")
+def test_one_client_has_so_many_pipes(nas: Nas) -> None:
+    with nas.lab.network() as inside:
+        connection = inside.submit(open_pipes, nas, MAX_OF_HOST + SURPLUS).result()
+        status = nas.daemon.ask("status")
+        refused = nas.daemon.read_log().count("the client has too many pipes open")
         inside.submit(connection.close).result()
-    assert status["pipe"]["connections"] == MAX_OF_CLIENT
+    assert status["pipe"]["connections"] == MAX_OF_HOST
     assert refused == SURPLUS
-    assert "supports FSRVP versions" in site.samba.rpcclient("fss_get_sup_version").stdout
+    assert "supports FSRVP versions" in nas.samba.rpcclient("fss_get_sup_version").stdout

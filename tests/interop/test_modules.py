@@ -1,6 +1,6 @@
-"""Modules of Debian's Samba on the base share: what becomes of them in its copy.
+"""VFS modules of Debian's Samba on the base share, and what its copy keeps of them.
 
-ACLs and streams are read through the copy as through the base share, nothing writes into a
+ACLs and streams are read through the copy as through the base share. No module writes into a
 copy by itself, and no copy is a source of snapshots.
 """
 
@@ -12,8 +12,8 @@ from typing import Iterator, Mapping, NamedTuple
 
 import pytest
 
-from tests.interop.site import Site, open_site
-from tests.lab import Share, User, fss
+from lab import Share, User, fss
+from tests.interop.nas import Nas, open_nas
 
 STREAM = "report.txt:note"
 VOLUMES = {"btrfs": "data", "xfs": "vault"}
@@ -21,7 +21,7 @@ NUMBERS = count()
 
 
 class Case(NamedTuple):
-    """`kept` is what the copy has of the modules of the base share."""
+    """`kept` lists the modules of the base share that the copy has as well."""
 
     objects: str
     kept: str
@@ -60,71 +60,72 @@ EVERY_CASE = [
 
 
 class Place(NamedTuple):
-    site: Site
+    nas: Nas
     reader: User
     stranger: User
 
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
-    with open_site() as site:
-        yield Place(site, site.samba.add_user("reader"), site.samba.add_user("stranger"))
+    with open_nas() as nas:
+        yield Place(nas, nas.samba.add_user("reader"), nas.samba.add_user("stranger"))
 
 
 def share_with(place: Place, case: Case, storage: str) -> str:
-    """A share with the modules, a file with an ACL, and a stream where those can be."""
-    site = place.site
+    """Make a share with the modules, a file with an ACL, and a stream where supported."""
+    nas = place.nas
     name = f"share{next(NUMBERS)}"
-    directory = site.volumes[VOLUMES[storage]] / name
-    site.lab.run(["mkdir", "-m", "0777", directory])
+    directory = nas.volumes[VOLUMES[storage]] / name
+    nas.lab.run(["mkdir", "-m", "0777", directory])
     options = {**case.options, "vfs objects": case.objects}
-    site.samba.set_share(Share(name, directory, options))
-    site.samba.reload()
-    site.samba.write(name, "report.txt", "old\n")
+    nas.samba.set_share(Share(name, directory, options))
+    nas.samba.reload()
+    nas.samba.write(name, "report.txt", "old\n")
     if "streams_xattr" in case.objects:
-        site.samba.write(name, STREAM, "a note\n")
+        nas.samba.write(name, STREAM, "a note\n")
     acl = [
-        *("REVISION:1", f"OWNER:{site.samba.sid(site.samba.root)}"),
-        f"ACL:{site.samba.sid(place.reader)}:ALLOWED/0x0/READ",
-        f"ACL:{site.samba.sid(site.samba.root)}:ALLOWED/0x0/FULL",
+        *("REVISION:1", f"OWNER:{nas.samba.sid(nas.samba.root)}"),
+        f"ACL:{nas.samba.sid(place.reader)}:ALLOWED/0x0/READ",
+        f"ACL:{nas.samba.sid(nas.samba.root)}:ALLOWED/0x0/FULL",
     ]
     smbcacls(place, name, "-S", ",".join(acl))
     return name
 
 
 def smbcacls(place: Place, share: str, *arguments: str) -> str:
-    samba = place.site.samba
+    samba = place.nas.samba
     unc = f"//{samba.address}/{share}"
     argv = ["smbcacls", "-s", samba.conf, "-U", samba.root.login, unc, "report.txt", *arguments]
     return str(samba.run(argv).stdout)
 
 
 def parameters(place: Place, share: str) -> dict[str, str]:
-    shown = place.site.samba.net("conf", "showshare", share).stdout
+    shown = place.nas.samba.net("conf", "showshare", share).stdout
     pairs = (line.partition("=") for line in shown.splitlines())
     return {name.strip(): value.strip() for name, equals, value in pairs if equals}
 
 
 def is_refused(place: Place, share: str, user: User) -> bool:
-    local = place.site.lab.directory / "refused"
-    done = place.site.samba.smbclient(share, f"get report.txt {local}", user=user, check=False)
+    local = place.nas.lab.directory / "refused"
+    done = place.nas.samba.smbclient(share, f"get report.txt {local}", user=user, check=False)
     return "NT_STATUS_ACCESS_DENIED" in done.stdout + done.stderr
 
 
 def files_in(place: Place, share: str) -> set[str]:
-    root = place.site.lab.seen(Path(parameters(place, share)["path"]))
+    root = place.nas.lab.seen(Path(parameters(place, share)["path"]))
     return {str(path.relative_to(root)) for path in root.rglob("*")}
 
 
 @pytest.mark.parametrize(("case", "storage"), EVERY_CASE)
 def test_a_copy_reads_as_its_base_share(place: Place, case: Case, storage: str) -> None:
-    share, samba = share_with(place, case, storage), place.site.samba
+    share, samba = share_with(place, case, storage), place.nas.samba
     there = smbcacls(place, share)
     [copy] = fss.create_expose(samba, share)
     samba.write(share, "report.txt", "new\n")
     found = parameters(place, copy.share)
     assert found.get("vfs objects", "").split() == case.kept.split()
-    assert not [name for name in found if name.startswith(("recycle:", "shadow:", "fruit:time"))]
+    assert not [name for name in found if name.startswith(("recycle:", "shadow:"))]
+    assert found.get("fruit:time machine", "No") == "No"
     assert smbcacls(place, copy.share) == there
     assert samba.read(copy.share, "report.txt", user=place.reader) == "old\n"
     assert is_refused(place, copy.share, place.stranger)
@@ -132,13 +133,13 @@ def test_a_copy_reads_as_its_base_share(place: Place, case: Case, storage: str) 
     if "streams_xattr" in case.objects:
         assert samba.read(copy.share, STREAM, user=place.reader) == "a note\n"
     fss.delete(samba, copy)
-    place.site.assert_nothing_is_left()
+    place.nas.assert_nothing_is_left()
 
 
 @pytest.mark.parametrize(("case", "storage"), EVERY_CASE)
 def test_nothing_writes_into_a_copy_by_itself(place: Place, case: Case, storage: str) -> None:
-    """In one that may be written to: what is deleted there is gone, and audited elsewhere."""
-    share, samba = share_with(place, case, storage), place.site.samba
+    """A file deleted in a writable copy is not recycled, and the audit log is outside the copy."""
+    share, samba = share_with(place, case, storage), place.nas.samba
     [copy] = fss.create_expose(samba, share, mode="rw")
     before = files_in(place, copy.share)
     samba.smbclient(copy.share, "ls; get report.txt /dev/null; allinfo report.txt")
@@ -147,25 +148,57 @@ def test_nothing_writes_into_a_copy_by_itself(place: Place, case: Case, storage:
     assert files_in(place, copy.share) == before - {"report.txt"}
     fss.recovery_complete(samba, copy)
     fss.delete(samba, copy)
-    place.site.assert_nothing_is_left()
+    place.nas.assert_nothing_is_left()
 
 
 @pytest.mark.parametrize(("case", "storage"), EVERY_CASE)
 def test_a_copy_is_no_source_of_snapshots(place: Place, case: Case, storage: str) -> None:
-    share, samba = share_with(place, case, storage), place.site.samba
+    share, samba = share_with(place, case, storage), place.nas.samba
     [copy] = fss.create_expose(samba, share)
     assert fss.refusal(samba, f'fss_is_path_sup "{copy.share}"')
     listed = samba.smbclient(copy.share, "allinfo report.txt", check=False).stdout
     assert "@GMT-" not in listed
     fss.delete(samba, copy)
-    place.site.assert_nothing_is_left()
+    place.nas.assert_nothing_is_left()
+
+
+def test_streams_that_a_copy_would_lack_are_no_copy_unless_they_do_not_matter(
+    place: Place,
+) -> None:
+    """streams_depot keeps them by device and inode. A copy without the module touches none."""
+    name, samba = share_with(place, Case("streams_depot acl_xattr", ""), "btrfs"), place.nas.samba
+    depot = place.nas.volumes["data"] / "depot"
+    place.nas.lab.run(["mkdir", "-m", "0777", depot])
+    options = {"vfs objects": "streams_depot acl_xattr", "streams_depot:directory": str(depot)}
+    share = Share(name, place.nas.volumes["data"] / name, options)
+    samba.set_share(share)
+    samba.reload()
+    samba.write(name, STREAM, "a note\n")
+    assert samba.read(name, STREAM) == "a note\n"
+    assert fss.refusal(samba, f"fss_is_path_sup {name}")
+    said = " ".join(place.nas.daemon.ctl("check-path", name, check=False).stdout.split())
+    assert (
+        "use streams_xattr, or, if streams do not matter, set fsrvp:without streams = yes" in said
+    )
+    samba.set_share(share._replace(options={**options, "fsrvp:without streams": "yes"}))
+    samba.reload()
+    calls = len(place.nas.daemon.calls())
+    [copy] = fss.create_expose(samba, name, mode="rw")
+    assert len(place.nas.daemon.calls()) > calls
+    assert parameters(place, copy.share)["vfs objects"] == "acl_xattr"
+    assert samba.read(copy.share, "report.txt") == "old\n"
+    samba.smbclient(copy.share, "del report.txt")
+    assert samba.read(name, STREAM) == "a note\n"
+    fss.recovery_complete(samba, copy)
+    fss.delete(samba, copy)
+    place.nas.assert_nothing_is_left()
 
 
 @pytest.mark.parametrize("objects", ["acl_tdb", "acl_xattr xattr_tdb"])
 def test_permissions_that_a_copy_would_lack_are_no_copy(place: Place, objects: str) -> None:
-    """These modules keep them by device and inode: whom they keep out would be let in."""
-    share, samba = share_with(place, Case(objects, ""), "xfs"), place.site.samba
+    """These modules store ACLs by device and inode: a copy would admit users they deny."""
+    share, samba = share_with(place, Case(objects, ""), "xfs"), place.nas.samba
     assert is_refused(place, share, place.stranger)
     assert fss.refusal(samba, f"fss_is_path_sup {share}")
-    said = place.site.daemon.ctl("check-path", share, check=False).stdout
-    assert "a copy would be without them; use acl_xattr" in said
+    said = place.nas.daemon.ctl("check-path", share, check=False).stdout
+    assert "a copy would have none; use acl_xattr" in " ".join(said.split())

@@ -1,7 +1,8 @@
-"""Shares of which no shadow copy can be made: the result, and the reason where admins look."""
+"""Shares that cannot have a shadow copy: the client's result, and the reason for admins."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Iterator, Mapping, NamedTuple
 
@@ -9,17 +10,18 @@ import pytest
 
 from fsrvpd.core.messages import Opnum
 from fsrvpd.protocol.hresult import HResult, describe
+from lab import Share
+from tests.interop.nas import TORTURE_SHARE, Nas, make_directory
 from tests.interop.raw_agent import SOME_GUID, RawAgent, result_of, wide
-from tests.interop.site import TORTURE_SHARE, Site, make_directory
-from tests.lab import Share
 
+LATIN = os.fsdecode("Größe".encode("latin-1"))
 SUFFIX = len("@{00000000-0000-0000-0000-000000000000}")
 LONGEST = "n" * (80 - SUFFIX)
 NOT_FOUND, NOT_SUPPORTED = HResult.FSRVP_E_OBJECT_NOT_FOUND, HResult.FSRVP_E_NOT_SUPPORTED
 
 
 class Refused(NamedTuple):
-    """`path` is below the volume `data`, or absolute, or empty where the share needs none."""
+    """`path` is relative to the volume `data`, absolute, or empty if the share needs none."""
 
     share: str
     result: HResult
@@ -36,13 +38,22 @@ REFUSED = [
     Refused("somebody", NOT_FOUND, "there is no share 'somebody'", ""),  # through [homes]
     Refused("printers", NOT_SUPPORTED, "no directory of its own", "spool", {"printable": "yes"}),
     Refused("laser", NOT_SUPPORTED, "it is a printer", "spool", {"printable": "yes"}),
-    Refused("by-user", NOT_SUPPORTED, "differs by user", "users/%U"),
-    Refused("by-machine", NOT_SUPPORTED, "differs by user", "machines/%m"),
+    Refused("by-user", NOT_SUPPORTED, "depends on the user", "users/%U"),
+    Refused("by-machine", NOT_SUPPORTED, "depends on the user", "machines/%m"),
     Refused("dfs", NOT_SUPPORTED, "DFS root", "dfs", {"msdfs root": "yes"}),
+    Refused(
+        "depot", NOT_SUPPORTED, "use streams_xattr", "plainly", {"vfs objects": "streams_depot"}
+    ),
+    Refused("50%", NOT_SUPPORTED, "its name contains a %"),
+    Refused("latin", NOT_SUPPORTED, "its `path` is not in Samba's `unix charset` (UTF-8)", LATIN),
+    Refused(
+        *("latin-users", NOT_SUPPORTED, "its `valid users` is not in Samba's `unix charset`"),
+        options={"valid users": f"root {LATIN}"},
+    ),
     Refused("closed", NOT_FOUND, "available = no", "plainly", {"available": "no"}),
     Refused("off", NOT_SUPPORTED, "fsrvp:enabled = no", "plainly", {"fsrvp:enabled": "no"}),
-    Refused(LONGEST + "n", NOT_SUPPORTED, "would pass 80 characters"),
-    Refused(LONGEST[1:] + "n$", NOT_SUPPORTED, "would pass 80 characters"),
+    Refused(LONGEST + "n", NOT_SUPPORTED, "exceeds 80 characters"),
+    Refused(LONGEST[1:] + "n$", NOT_SUPPORTED, "exceeds 80 characters"),
     Refused("nowhere", NOT_FOUND, "cannot be reached: No such file or directory", "no-such"),
     Refused("a-file", NOT_FOUND, "is not a directory", "a-file"),
     Refused("ext4", NOT_SUPPORTED, "is not on btrfs but on ext4", "{plain}/ext4"),
@@ -53,34 +64,48 @@ REFUSED = [
         "above-subvolume", NOT_SUPPORTED, "{data}/above-subvolume/deep/inner", "above-subvolume"
     ),
     Refused("above-mount-xfs", NOT_SUPPORTED, "{vault}/above/inner", "{vault}/above"),
+    Refused("merged", NOT_SUPPORTED, "{vault}/one/deep and {vault}/two/deep", "pool/deep"),
+    Refused("bound", NOT_SUPPORTED, "in {vault}/one/deep", "bound/deep"),
 ]
 BY_NAME = pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused.share)
 
 
 @pytest.fixture(scope="module")
-def refusing(site: Site) -> Site:
-    """The site with all these shares, and what stands in their way."""
+def refusing(nas: Nas) -> Nas:
+    """A NAS with all these shares, and with the obstacles that make them unsupported."""
+    _mount_in_user_space(nas)
     for each in REFUSED:
         if each.path:
-            path = site.volumes["data"] / each.path.format(**site.volumes)
-            site.samba.set_share(Share(each.share, path, each.options))
+            path = nas.volumes["data"] / each.path.format(**nas.volumes)
+            nas.samba.set_share(Share(each.share, path, each.options))
             if "%" not in each.path and each.path not in ("no-such", "a-file", "/proc"):
-                make_directory(site.lab, path)
-    data, vault = site.volumes["data"], site.volumes["vault"]
-    site.lab.run(["touch", data / "a-file"])
-    make_directory(site.lab, data / "above-subvolume" / "deep")
+                make_directory(nas.lab, path)
+    data, vault = nas.volumes["data"], nas.volumes["vault"]
+    nas.lab.run(["touch", data / "a-file"])
+    make_directory(nas.lab, data / "above-subvolume" / "deep")
     inner = data / "above-subvolume" / "deep" / "inner"
-    site.lab.run(["btrfs", "subvolume", "create", inner])
+    nas.lab.run(["btrfs", "subvolume", "create", inner])
     for place in (data / "above-mount" / "inner", vault / "above" / "inner"):
-        make_directory(site.lab, place)
-        site.lab.run(["mount", "-t", "tmpfs", "tmpfs", place])
-    site.samba.add_user("somebody")
-    site.samba.reload()
-    return site
+        make_directory(nas.lab, place)
+        nas.lab.run(["mount", "-t", "tmpfs", "tmpfs", place])
+    nas.samba.add_user("somebody")
+    nas.samba.reload()
+    return nas
+
+
+def _mount_in_user_space(nas: Nas) -> None:
+    """A share of each is asked for before the others, so none may keep anybody waiting."""
+    data, vault = nas.volumes["data"], nas.volumes["vault"]
+    for branch in ("one", "two"):
+        make_directory(nas.lab, vault / branch / "deep")
+    options = "allow_other,minfreespace=0"
+    nas.lab.run(["mkdir", "-p", data / "pool", data / "bound"])
+    nas.lab.run(["mergerfs", "-o", options, f"{vault}/one:{vault}/two", data / "pool"])
+    nas.lab.run(["bindfs", vault / "one", data / "bound"])
 
 
 @pytest.fixture(scope="module")
-def agent(refusing: Site) -> Iterator[RawAgent]:
+def agent(refusing: Nas) -> Iterator[RawAgent]:
     with RawAgent(refusing) as opened:
         yield opened
 
@@ -115,20 +140,20 @@ def test_no_copy_is_present(agent: RawAgent, refused: Refused) -> None:
 
 
 @BY_NAME
-def test_log_and_check_path_say_why(refusing: Site, agent: RawAgent, refused: Refused) -> None:
+def test_log_and_check_path_say_why(refusing: Nas, agent: RawAgent, refused: Refused) -> None:
     reason = refused.reason.format(**refusing.volumes)
     agent.result(Opnum.IsPathSupported, wide(agent.unc(refused.share)))
     said = refusing.daemon.ctl("check-path", refused.share, check=False)
     assert said.returncode != 0
-    # Where the lines end depends on the length of the lab's path.
+    # The line breaks depend on the length of the lab's path.
     assert " ".join(reason.split()) in " ".join((said.stdout + said.stderr).split())
     logged = refusing.daemon.tail(1)  # the call, which was logged before that answer
     assert refused.share in logged
     assert reason in logged
 
 
-def test_the_longest_name_has_a_copy(refusing: Site, agent: RawAgent) -> None:
-    """80 characters with the suffix, which Samba and its registry take."""
+def test_the_longest_name_has_a_copy(refusing: Nas, agent: RawAgent) -> None:
+    """80 characters including the suffix; Samba and its registry accept that."""
     names = [LONGEST, LONGEST[2:] + "$"]
     for name in names:
         path = make_directory(refusing.lab, refusing.volumes["data"] / "longest")
@@ -146,7 +171,7 @@ def test_the_longest_name_has_a_copy(refusing: Site, agent: RawAgent) -> None:
     refusing.assert_nothing_is_left()
 
 
-def test_a_shadow_copy_has_no_shadow_copy(refusing: Site, agent: RawAgent) -> None:
+def test_a_shadow_copy_has_no_shadow_copy(refusing: Nas, agent: RawAgent) -> None:
     set_id = agent.start()
     copy_id = agent.add(set_id, TORTURE_SHARE)
     agent.expose(set_id)
@@ -160,7 +185,7 @@ def test_a_shadow_copy_has_no_shadow_copy(refusing: Site, agent: RawAgent) -> No
     agent.delete(set_id, copy_id, TORTURE_SHARE)
 
 
-def test_what_has_been_mended_works_at_once(refusing: Site, agent: RawAgent) -> None:
+def test_what_has_been_mended_works_at_once(refusing: Nas, agent: RawAgent) -> None:
     unc = wide(agent.unc("above-mount"))
     inner: Path = refusing.volumes["data"] / "above-mount" / "inner"
     assert agent.result(Opnum.IsPathSupported, unc) == NOT_SUPPORTED

@@ -1,4 +1,4 @@
-"""Samba's own agent, with its stock vfs_shell_snap, above snapshots of ours.
+"""Samba's own agent, with its stock vfs_shell_snap, on top of fsrvpd's snapshots.
 
 Samba has no module of its own that takes snapshots of XFS.
 """
@@ -10,9 +10,9 @@ from typing import Dict, Iterator, List
 
 import pytest
 
-from tests.lab import FsrvpdProcess, Lab, Samba, Share, User, fss
-from tests.lab.daemon import SCRIPTS
-from tests.lab.namespaces import CommandFailed
+from lab import FsrvpdProcess, Lab, Samba, Share, User, fss
+from lab.daemon import SCRIPTS
+from lab.namespaces import CommandFailed
 
 NAMES = {
     "plain": "plain",
@@ -24,7 +24,7 @@ NAMES = {
 
 
 class Keeper:
-    """A server whose admin keeps Samba's agent."""
+    """A server whose admin keeps Samba's own agent."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
@@ -90,7 +90,7 @@ def test_a_whole_set_of_sambas_own_agent(keeper: Keeper, name: str) -> None:
 
 
 def test_a_path_that_no_shell_can_read_is_refused(keeper: Keeper) -> None:
-    """Samba does not escape a single quote: its shell finds no end of the word."""
+    """Samba does not escape a single quote: its shell finds an unterminated word."""
     assert fss.refusal(keeper.samba, 'fss_is_path_sup "odd"')
     assert keeper.snapshots() == []
 
@@ -122,12 +122,12 @@ def test_only_what_was_taken_here_is_deleted(keeper: Keeper) -> None:
 
 
 def test_paths_that_read_alike_are_refused(keeper: Keeper) -> None:
-    """Or users of one share would get what is in the other."""
+    """Otherwise users of one share would get files of the other."""
     for name, path in {"one": "read alike", "two": "read 'alike'"}.items():
         keeper.lab.run(["mkdir", "-p", keeper.volume / path])
         keeper.samba.set_share(Share(name, keeper.volume / path, keeper.callouts()))
     keeper.samba.reload()
-    with pytest.raises(CommandFailed, match="more than one path reads like that"):
+    with pytest.raises(CommandFailed, match="more than one path matches"):
         keeper.snap("create", f"{keeper.volume}/read", "alike")
     keeper.samba.set_share(Share("two", keeper.volume / "plain"))
     keeper.samba.reload()
@@ -136,7 +136,7 @@ def test_paths_that_read_alike_are_refused(keeper: Keeper) -> None:
 
 
 def test_a_backup_user_gets_a_whole_set(keeper: Keeper) -> None:
-    """Samba runs the call-outs as the connected user, whom the kernel names to the daemon."""
+    """Samba runs the commands as the connected user; the kernel tells the daemon who that is."""
     samba, user = keeper.samba, keeper.operator
     [copy] = fss.create_expose(samba, "spaces", user=user)
     assert len(keeper.snapshots()) == 1
@@ -145,12 +145,12 @@ def test_a_backup_user_gets_a_whole_set(keeper: Keeper) -> None:
     log = keeper.daemon.read_log()
     uid = keeper.lab.run(["id", "-u", user.name]).stdout.strip()
     for message in ("check", "create", "delete"):
-        assert f"event=snap message={message} uid={uid}" in log
+        assert f"event=shell-snap message={message} uid={uid}" in log
 
 
 @pytest.mark.parametrize("verb", ["check", "create", "delete"])
 def test_who_may_not_ask_gets_nothing(keeper: Keeper, verb: str) -> None:
-    """No answer that would tell which paths there are."""
+    """The reply does not reveal which paths exist."""
     said = {as_user(keeper, keeper.stranger, verb, path) for path in ("/etc", "/nowhere")}
     said.add(as_user(keeper, keeper.stranger, verb, keeper.paths["plain"]))
     [only] = said
@@ -159,7 +159,7 @@ def test_who_may_not_ask_gets_nothing(keeper: Keeper, verb: str) -> None:
 
 
 def as_user(keeper: Keeper, user: User, *words: object) -> str:
-    """fsrvp-snap called by a local user, who is to be refused. Returns what it said."""
+    """Call fsrvp-snap as a local user who must be refused. Returns its output."""
     argv = ["setpriv", "--reuid", user.name, "--regid", user.name, "--clear-groups"]
     done = keeper.lab.run(
         [*argv, SCRIPTS / "fsrvp-snap", "-s", keeper.samba.conf, *map(str, words)], check=False
@@ -206,7 +206,7 @@ def test_they_are_listed_outlive_the_daemon_and_go_when_nobody_uses_them(keeper:
     orphan = keeper.snap("create", keeper.paths["spaces"])
     assert {each["share"]: each["owner"] for each in daemon.ask("list-snapshots")} == {
         "plain": "samba",
-        "spaces": "samba, not shared",
+        "spaces": "samba-unexposed",
     }
     assert "Samba's agent, not shared" in daemon.ctl("list-snapshots").stdout
     daemon.ctl("prune")

@@ -1,4 +1,4 @@
-"""Which words a real Samba makes of the paths in tests/vectors/shell_words.json."""
+"""The words that a real Samba makes of the paths in tests/vectors/shell_words.json."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import List, Optional, Tuple
 
-from tests.lab import Lab, Samba, Share
+from lab import Lab, Samba, Share
 
 SEEN = Path(__file__).parents[1] / "vectors" / "shell_words.json"
 RECORD = """

@@ -1,4 +1,4 @@
-"""A clone that lasts: an admin sees how far it is, and past its time the client is told."""
+"""A long clone: an admin sees its progress, and after the timeout the client gets an error."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 
 from fsrvpd.core.messages import Opnum
 from fsrvpd.protocol.hresult import HResult
+from lab import Share
+from lab.namespaces import wait_until
+from tests.interop.nas import Nas
 from tests.interop.raw_agent import TIMEOUT, RawAgent
-from tests.interop.site import Site
-from tests.lab import Share
-from tests.lab.namespaces import wait_until
 
 SHARE, FILES = "vault", 20
 AS_WINDOWS = TIMEOUT.to_bytes(4, "little")
@@ -28,21 +28,23 @@ with open(sys.argv[1], "r+") as file:
 
 
 @pytest.fixture(scope="module")
-def agent(site: Site) -> Iterator[RawAgent]:
-    folder = site.lab.seen(site.volumes["vault"]) / "vault"
+def agent(nas: Nas) -> Iterator[RawAgent]:
+    folder = nas.lab.seen(nas.volumes["vault"]) / "vault"
     for number in range(FILES):
         (folder / str(number)).write_text(str(number))
     (folder / "held").write_text("held")
-    with RawAgent(site) as opened:
+    with RawAgent(nas) as opened:
         yield opened
 
 
 @contextmanager
-def held_up(site: Site) -> Iterator[None]:
-    """Somebody holds a lease on a file: whoever opens it waits for that."""
-    said = site.lab.directory / "holder"
-    file = site.volumes["vault"] / "vault" / "held"
-    holder = site.lab.popen(["/usr/bin/python3", "-c", HOLD, file], output=said)
+def held_up(nas: Nas) -> Iterator[None]:
+    """Change a file, so that a clone in Prepare is not enough, and hold a lease on it: every open
+    of it waits until the lease is released."""
+    (nas.lab.seen(nas.volumes["vault"]) / "vault/held").write_text("changed")
+    said = nas.lab.directory / "holder"
+    file = nas.volumes["vault"] / "vault" / "held"
+    holder = nas.lab.popen(["/usr/bin/python3", "-c", HOLD, file], output=said)
     wait_until("the file is held", lambda: "held" in said.read_text())
     try:
         yield
@@ -58,68 +60,74 @@ def prepared(agent: RawAgent) -> tuple[bytes, bytes]:
     return set_id, copy_id
 
 
-def test_progress_is_shown_while_the_commit_lasts(site: Site, agent: RawAgent) -> None:
+def test_progress_is_shown_while_the_commit_lasts(nas: Nas, agent: RawAgent) -> None:
     set_id, copy_id = prepared(agent)
     with ThreadPoolExecutor(1) as thread:
-        with held_up(site):
+        with held_up(nas):
             stub = set_id + AS_WINDOWS
             answer = thread.submit(agent.result, Opnum.CommitShadowCopySet, stub)
-            wait_until("all other files are cloned", lambda: files_done(site) == FILES)
-            [key] = [each["set"] for each in site.daemon.ask("list-sets")]
-            shown = site.daemon.ctl("show-set", key).stdout
-            assert f"(under way: {FILES} files in " in shown
-            assert "given up after 50 s" in shown
-            told = f"event=commit-progress set={key} share={SHARE} files={FILES} seconds="
-            wait_until("an event tells", lambda: told in site.daemon.read_log())
+            wait_until("all other files are cloned", lambda: files_done(nas) == FILES)
+            [key] = [each["set"] for each in nas.daemon.ask("list-sets")]
+            shown = nas.daemon.ctl("show-set", key).stdout
+            assert f"(being created: {FILES} files in " in shown
+            assert "abandoned after 50 s" in shown
+            told = f"event=snapshot-progress set={key} share={SHARE} files={FILES} seconds="
+            wait_until("an event tells", lambda: told in nas.daemon.read_log())
             assert not answer.done()
         assert answer.result(60) == 0
-    assert files_done(site) is None
+    assert files_done(nas) is None
     agent.advance(Opnum.ExposeShadowCopySet, set_id)
     agent.advance(Opnum.RecoveryCompleteShadowCopySet, set_id)
     agent.delete(set_id, copy_id, SHARE)
-    site.assert_nothing_is_left()
+    nas.assert_nothing_is_left()
 
 
-def files_done(site: Site) -> object:
-    [only] = site.daemon.ask("list-sets")
+def files_done(nas: Nas) -> object:
+    [only] = nas.daemon.ask("list-sets")
     progress = only["copies"][0]["progress"]
     return progress and progress["files"]
 
 
-def test_past_its_time_it_is_undone(site: Site, agent: RawAgent) -> None:
-    folder = site.volumes["vault"] / "vault"
-    site.samba.set_share(Share(SHARE, folder, {"fsrvp:clone time limit": "1"}))
-    site.samba.reload()
+def test_past_its_time_it_is_undone(nas: Nas, agent: RawAgent) -> None:
+    folder = nas.volumes["vault"] / "vault"
+    nas.samba.set_share(Share(SHARE, folder, {"fsrvp:clone time limit": "1"}))
+    nas.samba.reload()
     set_id, _ = prepared(agent)
-    with held_up(site):
+    with held_up(nas):
         result = agent.result(Opnum.CommitShadowCopySet, set_id + AS_WINDOWS)
+        assert result == HResult.FSSAGENT_E_TIMEOUT
+        agent.must(Opnum.AbortShadowCopySet, set_id)
+        set_id = agent.start()
+        agent.add(set_id, SHARE)
+        result = agent.result(Opnum.PrepareShadowCopySet, set_id + AS_WINDOWS)
     assert result == HResult.FSSAGENT_E_TIMEOUT
-    log = site.daemon.read_log()
-    assert "event=commit-too-slow" in log
-    assert "clone only what belongs to the backup (fsrvp:include, fsrvp:depth)" in log
-    wait_until("the rest is undone", lambda: site.snapshots() == [])
+    log = nas.daemon.read_log()
+    assert "event=snapshot-too-slow" in log
+    assert "held: 20 files were cloned within 1 s" in log
+    assert "does not release its lease" in log
+    wait_until("the rest is undone", lambda: nas.snapshots() == [])
     agent.must(Opnum.AbortShadowCopySet, set_id)
-    site.assert_nothing_is_left()
+    nas.assert_nothing_is_left()
 
 
-def test_only_what_the_share_wants_is_in_the_copy(site: Site, agent: RawAgent) -> None:
-    """Patterns beyond ASCII come through smb.conf as they are."""
-    folder = site.volumes["vault"] / "vault"
-    seen = site.lab.seen(folder)
+def test_only_what_the_share_wants_is_in_the_copy(nas: Nas, agent: RawAgent) -> None:
+    """Patterns that are not ASCII pass through smb.conf unchanged."""
+    folder = nas.volumes["vault"] / "vault"
+    seen = nas.lab.seen(folder)
     for name in ("Müller", "Müller/tief"):
         (seen / name).mkdir()
     for name in ("Größe.vhdx", "Müller/ÜBUNG 名前.vhdx", "Müller/notes", "Müller/tief/a.vhdx"):
         (seen / name).write_text(name)
     options = {"fsrvp:include": "/größe.*/übung 名?.vhdx/", "fsrvp:depth": "2"}
-    site.samba.set_share(Share(SHARE, folder, options))
-    site.samba.reload()
+    nas.samba.set_share(Share(SHARE, folder, options))
+    nas.samba.reload()
     set_id, copy_id = prepared(agent)
     agent.advance(Opnum.CommitShadowCopySet, set_id)
     agent.advance(Opnum.ExposeShadowCopySet, set_id)
     agent.advance(Opnum.RecoveryCompleteShadowCopySet, set_id)
     copy = agent.mapping(set_id, copy_id, SHARE).share
-    listed = site.samba.smbclient(copy, "recurse; ls").stdout
+    listed = nas.samba.smbclient(copy, "recurse; ls").stdout
     there = ("Größe.vhdx", "ÜBUNG", "Müller", "notes", "tief", "a.vhdx", "held")
     assert {word for word in there if word in listed} == {"Größe.vhdx", "ÜBUNG", "Müller"}
     agent.delete(set_id, copy_id, SHARE)
-    site.assert_nothing_is_left()
+    nas.assert_nothing_is_left()

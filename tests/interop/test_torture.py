@@ -1,4 +1,4 @@
-"""Samba's own suite rpc.fsrvp against our agent, in both dialects."""
+"""Samba's own suite rpc.fsrvp against fsrvpd, in both dialects."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Iterator, Union
 import pytest
 
 from fsrvpd.core.messages import Opnum
-from tests.interop.site import TORTURE_SHARE, Site, open_site
-from tests.lab import fss
+from lab import fss
+from tests.interop.nas import TORTURE_SHARE, Nas, open_nas
 
-TIMEOUT = "1"  # seconds: the suite sleeps as long wherever it tests a timer
+TIMEOUT = "1"  # seconds: the suite sleeps this long for each timer that it tests
 TESTS = {
     "share_sd",
     "enum_created",
@@ -24,24 +24,24 @@ TESTS = {
     "is_path_supported",
     "seq_timeout",
 }
-# What the suite pins of Windows Server 2012, and what the document says instead.
+# What the suite expects from Windows Server 2012, and what MS-FSRVP says instead.
 DIFFERENT = {
     "bad_id": "incorrect DeleteShareMapping response",  # OBJECT_NOT_FOUND, not E_INVALIDARG
     "seq_timeout": "timeout response",  # SHADOWCOPYSET_ID_MISMATCH, not E_INVALIDARG
     "enum_created": "num snaps",  # an Exposed set that was not recovered does not last
 }
-# Every method that the suite calls must be seen in our log: all but these.
+# fsrvpd's log must show every method except these, which the suite does not call.
 NEVER_CALLED = {Opnum.IsPathShadowCopied, Opnum.RecoveryCompleteShadowCopySet}
-VERDICT = re.compile(r"^(success|failure|error|skip): fsrvp\.(\w+)", re.MULTILINE)
+RESULT = re.compile(r"^(success|failure|error|skip): fsrvp\.(\w+)", re.MULTILINE)
 
 
 def run_suite(
-    site: Site, name: Union[str, list[str]], binding: str = ""
+    nas: Nas, name: Union[str, list[str]], binding: str = ""
 ) -> tuple[dict[str, str], str]:
-    """The verdict on each test, and what the suite said."""
-    done = site.samba.smbtorture(name, f"--option=fss:sequence timeout={TIMEOUT}", binding=binding)
-    verdicts = {test: verdict for verdict, test in VERDICT.findall(done.stdout)}
-    return verdicts, f"{done.stdout}\n{done.stderr}\n{site.daemon.tail()}"
+    """Run the suite. Returns the result of each test, and the suite's output."""
+    done = nas.samba.smbtorture(name, f"--option=fss:sequence timeout={TIMEOUT}", binding=binding)
+    results = {test: result for result, test in RESULT.findall(done.stdout)}
+    return results, f"{done.stdout}\n{done.stderr}\n{nas.daemon.tail()}"
 
 
 def dialect(name: str) -> dict[str, str]:
@@ -49,31 +49,31 @@ def dialect(name: str) -> dict[str, str]:
 
 
 def test_all_ten_pass_in_the_dialect_of_windows_server_2012() -> None:
-    with open_site(dialect("ws2012")) as site:
-        verdicts, said = run_suite(site, "rpc.fsrvp")
-        assert verdicts == dict.fromkeys(TESTS, "success"), said
-        seen = {call.opnum for call in site.daemon.calls()}
+    with open_nas(dialect("ws2012")) as nas:
+        results, said = run_suite(nas, "rpc.fsrvp")
+        assert results == dict.fromkeys(TESTS, "success"), said
+        seen = {call.opnum for call in nas.daemon.calls()}
         assert seen == set(Opnum) - NEVER_CALLED, "somebody else answered"
 
 
 @pytest.fixture(scope="module")
-def current() -> Iterator[Site]:
-    """A site in the default dialect, where a first snapshot has been and gone: without the
-    directory of snapshots shadow_copy2 answers with an error, and not with `none`."""
-    with open_site({"fss:sequence timeout": TIMEOUT}) as site:
-        [copy] = fss.create_expose(site.samba, TORTURE_SHARE)
-        fss.delete(site.samba, copy)
-        yield site
+def current() -> Iterator[Nas]:
+    """A NAS in the default dialect, on which a snapshot was taken and deleted: without the
+    directory of snapshots shadow_copy2 returns an error instead of an empty list."""
+    with open_nas({"fss:sequence timeout": TIMEOUT}) as nas:
+        [copy] = fss.create_expose(nas.samba, TORTURE_SHARE)
+        fss.delete(nas.samba, copy)
+        yield nas
 
 
 @pytest.mark.parametrize("test", sorted(TESTS))
-def test_current_dialect_differs_in_three(current: Site, test: str) -> None:
-    """Each test by itself: one that fails leaves a file open, on which others stumble."""
+def test_current_dialect_differs_in_three(current: Nas, test: str) -> None:
+    """Run each test on its own: one that fails leaves a file open and makes others fail."""
     before = len(current.daemon.calls())
-    verdicts, said = run_suite(current, f"rpc.fsrvp.fsrvp.{test}")
+    results, said = run_suite(current, f"rpc.fsrvp.fsrvp.{test}")
     if test in DIFFERENT:
-        assert verdicts == {test: "failure"}, said
+        assert results == {test: "failure"}, said
         assert DIFFERENT[test] in said
     else:
-        assert verdicts == {test: "success"}, said
+        assert results == {test: "success"}, said
     assert len(current.daemon.calls()) > before, "somebody else answered"

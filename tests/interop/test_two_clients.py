@@ -1,4 +1,4 @@
-"""Whose turn it is: clients at two addresses, and one that begins again and again."""
+"""Turn-taking: clients at two addresses, and a client that starts again and again."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from fsrvpd.core.messages import Opnum
 from fsrvpd.protocol.hresult import HResult
+from lab.namespaces import wait_until
+from tests.interop.nas import SECOND_ADDRESS, TORTURE_SHARE, Nas, open_nas
 from tests.interop.raw_agent import BACKUP, SOME_GUID, RawAgent, wide
-from tests.interop.site import SECOND_ADDRESS, TORTURE_SHARE, Site, open_site
-from tests.lab.namespaces import wait_until
 
 IN_PROGRESS = HResult.FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS
 CONTEXT = struct.pack("<I", BACKUP)
@@ -19,13 +19,13 @@ RETRIES = 5  # note 5
 
 
 class Clients(NamedTuple):
-    site: Site
+    nas: Nas
     one: RawAgent
     other: RawAgent
 
     def sets(self) -> dict[str, str]:
-        """The Status of each client's set, by the client's address."""
-        listed = self.site.daemon.ask("list-sets")
+        """Return the Status of each client's set, by the client's address."""
+        listed = self.nas.daemon.ask("list-sets")
         return {each["client"]: each["status"] for each in listed if each["status"] != "Removing"}
 
 
@@ -37,12 +37,12 @@ def parallel(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="module")
 def clients(parallel: bool) -> Iterator[Clients]:
     options = {"fsrvpd:parallel sets": "yes" if parallel else "no"}
-    with open_site(options) as site, RawAgent(site) as one, second(site) as other:
-        yield Clients(site, one, other)
+    with open_nas(options) as nas, RawAgent(nas) as one, second(nas) as other:
+        yield Clients(nas, one, other)
 
 
-def second(site: Site) -> RawAgent:
-    return RawAgent(site, address=SECOND_ADDRESS)
+def second(nas: Nas) -> RawAgent:
+    return RawAgent(nas, address=SECOND_ADDRESS)
 
 
 def abort(agent: RawAgent, set_id: bytes) -> None:
@@ -71,7 +71,7 @@ def test_a_second_client_while_a_set_is_made(clients: Clients, parallel: bool) -
         assert clients.other.result(Opnum.SetContext, CONTEXT) == IN_PROGRESS
     assert clients.sets() == {"127.0.0.1": "Exposed"}
     abort(clients.one, mine)
-    clients.site.assert_nothing_is_left()
+    clients.nas.assert_nothing_is_left()
 
 
 def test_the_next_client_as_soon_as_the_set_is_complete(clients: Clients) -> None:
@@ -82,20 +82,20 @@ def test_the_next_client_as_soon_as_the_set_is_complete(clients: Clients) -> Non
     theirs = clients.other.start()
     abort(clients.other, theirs)
     clients.one.delete(mine, copy_id, TORTURE_SHARE)
-    clients.site.assert_nothing_is_left()
+    clients.nas.assert_nothing_is_left()
 
 
 @pytest.mark.spec("3.1.4.2-4")
 @pytest.mark.spec("3.1.4.2-6")
 def test_the_same_client_takes_over_until_its_retries_are_used_up(clients: Clients) -> None:
-    """Each time what it had made is gone, share and snapshot."""
+    """Each time the share and the snapshot that it had made are removed."""
     for _ in range(RETRIES + 1):
         set_id = clients.one.start()
         clients.one.add(set_id, TORTURE_SHARE)
         clients.one.expose(set_id)
-        assert len(clients.site.shadow_shares()) >= 1
+        assert len(clients.nas.shadow_shares()) >= 1
     assert clients.one.result(Opnum.SetContext, CONTEXT) == IN_PROGRESS
-    clients.site.assert_nothing_is_left()
+    clients.nas.assert_nothing_is_left()
     again = clients.one.start()
     abort(clients.one, again)
 
@@ -111,8 +111,8 @@ def test_who_may_call_may_go_on_with_anothers_set(clients: Clients) -> None:
 @pytest.mark.spec("3.1.5-2")
 def test_a_silent_client_is_in_nobodys_way_once_its_timer_elapsed() -> None:
     options = {"fsrvpd:parallel sets": "no", "fss:sequence timeout": "2"}
-    with open_site(options) as site, second(site) as other:
-        with RawAgent(site) as silent:
+    with open_nas(options) as nas, second(nas) as other:
+        with RawAgent(nas) as silent:
             set_id = silent.start()
             silent.add(set_id, TORTURE_SHARE)
             silent.expose(set_id)
@@ -120,5 +120,5 @@ def test_a_silent_client_is_in_nobodys_way_once_its_timer_elapsed() -> None:
             "the context is free", lambda: other.result(Opnum.SetContext, CONTEXT) != IN_PROGRESS
         )
         other.must(Opnum.StartShadowCopySet, SOME_GUID)
-        wait_until("the silent client's set is gone", lambda: site.shadow_shares() == [])
-        site.assert_nothing_is_left()
+        wait_until("the silent client's set is gone", lambda: nas.shadow_shares() == [])
+        nas.assert_nothing_is_left()

@@ -1,7 +1,7 @@
 """The stubs of MS-FSRVP in plain Python, for both transfer syntaxes and byte orders.
 
-Written from C706 14 and MS-RPCE 2.2.5 alone, to disagree with the C core where that is
-wrong. It is slow, and trusts its input.
+It is written from C706 14 and MS-RPCE 2.2.5 alone, so that it disagrees with the C core if that
+is wrong. It is slow, and trusts its input.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Format(NamedTuple):
 
     @property
     def wide(self) -> str:
-        """Pointers and counts."""
+        """The struct format of pointers and counts."""
         return "Q" if self.ndr64 else "I"
 
     @property
@@ -53,7 +53,7 @@ class Writer:
         self.data += uuid.bytes if self.form.big_endian else uuid.bytes_le
 
     def pointer(self, target: object) -> None:
-        """Referents as Windows and Samba number them."""
+        """Number referents as Windows and Samba do."""
         referent = 0x20000 + 4 * self.pointers
         self.pointers += 1
         self.number(self.form.wide, 0 if target is None else referent)

@@ -1,6 +1,6 @@
-"""The client's side of DCE/RPC in plain Python: what the associations are tested with.
+"""The client's side of DCE/RPC in plain Python, to test associations.
 
-Independent of the C core. Spec: C706 12.6.
+It is independent of the C core. Spec: C706 12.6.
 """
 
 from __future__ import annotations

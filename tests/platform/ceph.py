@@ -1,8 +1,8 @@
-"""A Ceph cluster of one monitor, one store, one metadata server, on this machine alone.
+"""A Ceph cluster of one monitor, one OSD and one metadata server, all on this machine.
 
 It runs from a tree of Debian's packages (see roots.py), must be started in namespaces that
-end with the caller (mount, net, pid), and keeps everything in one directory. Without a
-manager: snapshots need none.
+end with the caller (mount, net, pid), and keeps everything in one directory. It has no manager
+daemon, since snapshots need none.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import subprocess
 import time
 import uuid
 from pathlib import Path
-from typing import Callable, List, Optional
+from typing import Callable, List, Optional, Sequence
 
-from tests.lab.holder import raise_loopback
+from lab.holder import raise_loopback
 from tests.platform.roots import CannotBuild, run, tree
 
 PACKAGES = ("ceph-mon", "ceph-osd", "ceph-mds", "ceph-fuse", "ceph-common", "uuid-runtime")
-PLACE = "/mnt"  # of the cluster's directory, as its programs see it
+PLACE = "/mnt"  # the cluster's directory as its programs see it
 CONFIGURATION = """\
 [global]
 fsid = {fsid}
@@ -29,6 +29,7 @@ auth client required = none
 osd pool default size = 1
 osd pool default min size = 1
 mon allow pool size one = true
+mon data avail crit = 1
 osd crush chooseleaf type = 0
 osd pool default pg autoscale mode = off
 bluestore block size = 1073741824
@@ -50,12 +51,12 @@ DAEMONS = (["ceph-mon", "-i", "a"], ["ceph-osd", "-i", "0"], ["ceph-mds", "-i", 
 
 
 def programs() -> Path:
-    """The tree with Ceph in it. Raises: CannotBuild."""
+    """Return the tree with Ceph in it. Raises: CannotBuild."""
     return tree("ceph", PACKAGES)
 
 
 class Cluster:
-    """Up after `start`; `close` ends every process of it."""
+    """A cluster that runs after `start`; `close` ends all its processes."""
 
     def __init__(self, root: Path, directory: Path) -> None:
         self._root = root
@@ -93,8 +94,10 @@ class Cluster:
         self._mount()
 
     def mount(self, name: str) -> Path:
-        """A directory of the file system, made and mounted as a volume of its own: bound,
-        since each ceph-fuse takes seconds to end. Returns the mount point."""
+        """Make a directory of the file system and mount it as a separate volume.
+
+        It is a bind mount, since each ceph-fuse takes seconds to end. Returns the mount point.
+        """
         point = self._volumes / name
         (self._everything / name).mkdir()
         point.mkdir()
@@ -107,7 +110,7 @@ class Cluster:
         self._mounted.remove(point)
 
     def cut_power(self) -> None:
-        """Kill all daemons and the client where they stand, and start them again."""
+        """Kill all daemons and the client, and start them again."""
         self._end(self._client)
         for point in (*self._mounted, self._everything):
             run(["umount", "--lazy", point])
@@ -121,13 +124,13 @@ class Cluster:
             self._bind(point)
 
     def close(self) -> None:
-        """Without ceremony: nothing of it is wanted any more."""
+        """Kill all processes; the cluster's data is not needed any more."""
         self._end(self._client, *self._daemons)
         for path in (f"{self._root}{PLACE}", self._root / "proc", self._root / "dev"):
             run(["umount", "--recursive", "--lazy", path])
 
     def _mount(self) -> None:
-        """Raises: CannotBuild."""
+        """Mount the file system with ceph-fuse. Raises: CannotBuild."""
         device = self._volumes.stat().st_dev
         client = self._client = self._popen(["ceph-fuse", "-f", f"{PLACE}/everything"])
         _wait("ceph-fuse mounts", lambda: _serves(client, self._everything, device))
@@ -153,7 +156,12 @@ class Cluster:
         return ["env", f"CEPH_CONF={PLACE}/ceph.conf", "chroot", str(self._root), *argv]
 
     def _run(self, *argv: object) -> str:
-        return run(self._argv([str(word) for word in argv]), timeout=60)
+        """Run a program to its end. Raises: CannotBuild if it waits for a daemon that ended."""
+        try:
+            return run(self._argv([str(word) for word in argv]), timeout=60)
+        except subprocess.TimeoutExpired as error:
+            ended = [daemon for daemon in self._daemons if daemon.poll() is not None]
+            raise CannotBuild(_waited_in_vain(argv, ended)) from error
 
     def _popen(self, argv: List[str]) -> subprocess.Popen[bytes]:
         with (self._directory / "log" / f"{argv[0]}.out").open("ab") as output:
@@ -164,6 +172,15 @@ class Cluster:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "LC_ALL": "C"},
             )
+
+
+def _waited_in_vain(argv: Sequence[object], ended: List[subprocess.Popen[bytes]]) -> str:
+    """Return why `argv` did not end: Ceph's daemons end with the number of an error."""
+    what = f"{' '.join(map(str, argv))} did not end within 60 s"
+    for daemon in ended:
+        status = abs(daemon.returncode)
+        what += f"; {daemon.args!r} ended with status {status} ({os.strerror(status)})"
+    return what
 
 
 def _serves(client: subprocess.Popen[bytes], point: Path, device: int) -> bool:

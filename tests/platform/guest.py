@@ -1,8 +1,8 @@
 """A machine with Debian's kernel, emulated: for storage that this machine's kernel lacks.
 
-No hardware virtualisation is used, for where these tests run it is missing, or worse: it
-seems to be there. The guest's root is a tree of the cache, its changes are lost; the
-project is in its place, readable only. It ends with its command, as by a power cut:
+No hardware virtualisation is used: where these tests run it is missing or, worse, only seems
+to be there. The guest's root is a tree from the cache, and changes to it are lost. The project
+has the same path as here and is read-only. The guest ends with its command as in a power cut:
 nothing is synced.
 """
 
@@ -25,7 +25,7 @@ PACKAGES = (
     *("dmsetup", "lvm2", "thin-provisioning-tools", "udev", "zfsutils-linux", "python3"),
 )
 SAMBA = ("samba", "samba-vfs-modules", "smbclient", "iproute2")
-# In this order, each after what it needs; what else there is the guest finds by itself.
+# In this order, each after those that it needs. The guest loads all other modules by itself.
 EARLY_MODULES = ("virtio_pci", "virtio_rng", "9pnet_virtio", "9p", "overlay")
 KERNEL_ARGUMENTS = "console=ttyS0 panic=-1 quiet mitigations=off"
 SHARES = ("root", "kernel", "project", "host")
@@ -71,20 +71,20 @@ sleep 60
 
 
 def programs() -> Path:
-    """The guest's root. Raises: CannotBuild."""
+    """Return the guest's root. Raises: CannotBuild."""
     return tree("guest", PACKAGES)
 
 
 def programs_with_samba() -> Path:
-    """The same for who needs an smbd in it. Raises: CannotBuild."""
+    """Return a root that has smbd in it as well. Raises: CannotBuild."""
     return tree("guest-samba", (*PACKAGES, *SAMBA))
 
 
 class Guest:
-    """Boots once for each `run`. A context manager."""
+    """A guest that boots for each `run`. A context manager."""
 
     def __init__(self, root: Path, kernel: Path, modules: Sequence[str] = ()) -> None:
-        """`modules` are loaded before the command runs."""
+        """Prepare a guest. `modules` are loaded before the command runs."""
         self._root, self._kernel, self._wanted = root, kernel, modules
         self._work = Path(tempfile.mkdtemp(prefix="fsrvpd-guest."))
         self.host = self._work / "host"  # /host in the guest
@@ -98,7 +98,7 @@ class Guest:
         shutil.rmtree(self._work)
 
     def run(self, argv: Sequence[object], timeout: float, **environment: str) -> int:
-        """The exit status of a command; what it prints is printed. Raises: CannotBuild."""
+        """Run a command and print its output. Returns its exit status. Raises: CannotBuild."""
         words = [f"{name}={shlex.quote(value)}" for name, value in environment.items()]
         command = shlex.join(str(word) for word in argv)
         script = SECOND_INIT.format(
@@ -150,7 +150,7 @@ class Guest:
         return words
 
     def _make_initrd(self) -> Path:
-        """busybox, the modules that reach the root, and an init."""
+        """Make an initrd of busybox, the modules needed to mount the root, and an init."""
         tree = self._work / "initrd"
         for name in ("bin", "m", "dev", "lower", "changes", "root"):
             (tree / name).mkdir(parents=True)
@@ -172,7 +172,7 @@ class Guest:
         return made
 
     def _modules(self) -> List[Path]:
-        """Files of modules, each after those that it needs."""
+        """List the files of the modules, each after those that it needs."""
         found: List[Path] = []
         kernel = version(self._kernel)
         for module in EARLY_MODULES:
@@ -185,5 +185,5 @@ class Guest:
 
 
 def python() -> str:
-    """The project's Python, as the guest finds it too."""
+    """Return the project's Python, which has the same path in the guest."""
     return os.path.join(PROJECT, ".venv/bin/python")

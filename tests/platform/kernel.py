@@ -1,6 +1,6 @@
-"""Debian's kernel for the guest, and OpenZFS for it: built once by Debian's own package.
+"""Debian's kernel for the guest, and OpenZFS built for it once from Debian's own package.
 
-Neither is installed on the machine: the kernel that runs there may be any.
+Neither is installed on this machine, which may run any kernel.
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ import shutil
 from pathlib import Path
 from typing import Optional
 
-from tests.platform.roots import MIRROR, base, cache, chrooted, install, made, release, run
+from tests.platform import apt
+from tests.platform.roots import base, cache, chrooted, install, made, release, run
 
 PACKAGE = "linux-image-amd64"
 BUILD = ["dkms", "build-essential"]
 
 
 def kernel(suite: str = "") -> Path:
-    """A directory with `boot/vmlinuz-*` and `lib/modules/*`: the release's own kernel, or
-    the newer one of a suite such as `backports`."""
+    """Return a directory with `boot/vmlinuz-*` and `lib/modules/*`.
+
+    The kernel is the release's own, or the newer one of a suite such as `backports`.
+    """
     source = f"{release()}-{suite}" if suite else release()
 
     def make(target: Path) -> None:
@@ -25,7 +28,7 @@ def kernel(suite: str = "") -> Path:
         run(["cp", "-a", base(), work])
         try:
             with (work / "etc/apt/sources.list").open("a") as sources:
-                sources.write(f"deb {MIRROR} {source} main\n")
+                sources.write(f"deb {apt.mirror_of(work)} {source} main\n")
             chrooted(work, ["apt-get", "-qq", "update"])
             package = _image(work, source)
             chrooted(work, ["sh", "-c", 'cd /tmp && apt-get -qq download "$1"', "sh", package])
@@ -39,7 +42,7 @@ def kernel(suite: str = "") -> Path:
 
 
 def _image(root: Path, source: str) -> str:
-    """The package that the one for the newest kernel depends on."""
+    """Return the kernel package on which the metapackage of the newest kernel depends."""
     argv = ["apt-get", "-s", "-qq", "-t", source, "--no-install-recommends", "install", PACKAGE]
     words = [line.split()[1] for line in chrooted(root, argv).splitlines() if line[:5] == "Inst "]
     return next(word for word in words if word.startswith("linux-image-") and word != PACKAGE)
@@ -51,13 +54,13 @@ def version(tree: Path) -> str:
 
 
 def zfs_modules_built() -> Optional[Path]:
-    """Where they are, None when they have not been built for this kernel."""
+    """Return the modules' directory, or None if they have not been built for this kernel."""
     found = cache() / _zfs_name()
     return found if found.exists() else None
 
 
 def zfs_modules() -> Path:
-    """A directory with `*.ko`; building them takes three minutes."""
+    """Return a directory with OpenZFS' `*.ko`. Building them takes three minutes."""
     found = zfs_modules_built()
     if found is not None:
         return found
@@ -80,7 +83,7 @@ def _zfs_name() -> str:
 
 
 def with_zfs() -> Path:
-    """As `kernel`, and OpenZFS' modules among those of the kernel."""
+    """Return a directory like that of `kernel`, with OpenZFS' modules added."""
     plain, modules = kernel(), zfs_modules()
 
     def make(target: Path) -> None:

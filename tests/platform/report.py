@@ -1,4 +1,4 @@
-"""The table of the contract: a row a case, a column a provider's bed."""
+"""The table of the contract: one row for each case, one column for each storage."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ BEGIN, END = "<!-- contract: begin -->\n", "<!-- contract: end -->\n"
 
 class Outcome(NamedTuple):
     case: str
-    bed: str
+    storage: str
     result: str
-    note: str  # what needs words: the reason of a skip, or what the test recorded
+    note: str  # the reason of a skip, or what the test recorded
 
 
-def outcomes(junit: Path, beds: Sequence[str]) -> Iterator[Outcome]:
-    """What pytest wrote down with --junit-xml, of tests that have a bed."""
+def outcomes(junit: Path, storages: Sequence[str]) -> Iterator[Outcome]:
+    """Read the results of tests with a storage from pytest's --junit-xml report."""
     for test in ElementTree.parse(junit).getroot().iter("testcase"):
         name, _, parameters = test.attrib["name"].partition("[")
-        bed = next((bed for bed in beds if re.match(rf"{bed}[-\]]", parameters)), None)
-        if bed is not None:
+        storage = next(
+            (storage for storage in storages if re.match(rf"{storage}[-\]]", parameters)), None
+        )
+        if storage is not None:
             case = name[len("test_") :].replace("_", " ")
-            yield Outcome(case, bed, *_result(test))
+            yield Outcome(case, storage, *_result(test))
 
 
 def _result(test: ElementTree.Element) -> tuple[str, str]:
@@ -42,7 +44,7 @@ def _result(test: ElementTree.Element) -> tuple[str, str]:
 
 
 def tally(junit: Path) -> Counter[str]:
-    """How many tests ended how, all of them."""
+    """Count all tests by result."""
     counts: Counter[str] = Counter()
     for test in ElementTree.parse(junit).getroot().iter("testcase"):
         counts[_WORDS[_result(test)[0]]] += 1
@@ -50,58 +52,63 @@ def tally(junit: Path) -> Counter[str]:
 
 
 def in_words(counts: Mapping[str, int], seconds: float) -> str:
-    """As pytest would say it."""
+    """Format the counts like pytest's summary."""
     said = [f"{counts[word]} {word}" for word in _WORDS.values() if counts[word]]
     return f"{', '.join(said) or 'no tests ran'} in {seconds:.2f}s"
 
 
 class Table:
-    def __init__(self, beds: Sequence[str]) -> None:
-        self.beds = list(beds)
-        self.why: Dict[str, str] = {}  # bed -> why it could not run
+    def __init__(self, storages: Sequence[str]) -> None:
+        self.storages = list(storages)
+        self.why: Dict[str, str] = {}  # storage -> why it could not run
         self._cells: Dict[str, Dict[str, List[str]]] = {}
         self._notes: List[str] = []
         self._ran: Set[str] = set()
 
     def add(self, junit: Path) -> None:
-        """All that a report of pytest says of these beds."""
-        for outcome in outcomes(junit, self.beds):
+        """Add the results of these storages from a report of pytest."""
+        for outcome in outcomes(junit, self.storages):
             self._add(outcome)
 
     def _add(self, outcome: Outcome) -> None:
         row = self._cells.setdefault(outcome.case, {})
-        row.setdefault(outcome.bed, []).append(outcome.result)
-        self._ran.add(outcome.bed)
-        if outcome.note:  # the failures are above, with all that pytest has to say
-            note = f"{outcome.bed}, {outcome.case}: {outcome.note}"
+        row.setdefault(outcome.storage, []).append(outcome.result)
+        self._ran.add(outcome.storage)
+        if outcome.note:  # failures have no note: pytest printed them above
+            note = f"{outcome.storage}, {outcome.case}: {outcome.note}"
             if note not in self._notes:
                 self._notes.append(note)
 
-    def cell(self, case: str, bed: str) -> str:
-        found = self._cells[case].get(bed, [])
+    def cell(self, case: str, storage: str) -> str:
+        found = self._cells[case].get(storage, [])
         return next(
             (each for each in _WORST_FIRST if each in found),
-            NOT_APPLICABLE if bed in self._ran else NOT_RUN,
+            NOT_APPLICABLE if storage in self._ran else NOT_RUN,
         )
 
     def markdown(self) -> str:
         width = max(map(len, self._cells), default=4)
-        lines = [f"| {'case':{width}} | {' | '.join(self.beds)} |"]
-        lines.append("|---" * (1 + len(self.beds)) + "|")
+        lines = [f"| {'case':{width}} | {' | '.join(self.storages)} |"]
+        lines.append("|---" * (1 + len(self.storages)) + "|")
         for case in self._cells:
-            cells = [f"{self.cell(case, bed):{len(bed)}}" for bed in self.beds]
+            cells = [f"{self.cell(case, storage):{len(storage)}}" for storage in self.storages]
             lines.append(f"| {case:{width}} | {' | '.join(cells)} |")
         notes = [f"* {note}" for note in self.notes()]
         return "\n".join([*lines, *([""] if notes else []), *notes]) + "\n"
 
     def notes(self) -> List[str]:
-        """What needs words: why a bed did not run, and what is said of single cells."""
-        return [*(f"{bed}: did not run: {why}" for bed, why in self.why.items()), *self._notes]
+        """List why storages did not run, and the notes on single cells."""
+        return [
+            *(f"{storage}: did not run: {why}" for storage, why in self.why.items()),
+            *self._notes,
+        ]
 
     def summary(self) -> str:
-        cells = [self.cell(case, bed) for case in self._cells for bed in self.beds]
+        cells = [self.cell(case, storage) for case in self._cells for storage in self.storages]
         counts = ", ".join(f"{cells.count(each)} {each}" for each in _WORST_FIRST)
         return f"cells: {counts}"
 
     def failed(self) -> bool:
-        return any(self.cell(case, bed) == FAILED for case in self._cells for bed in self.beds)
+        return any(
+            self.cell(case, storage) == FAILED for case in self._cells for storage in self.storages
+        )

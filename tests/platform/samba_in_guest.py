@@ -1,7 +1,7 @@
-"""A stock smbd above LVM: Samba's own agent with vfs_shell_snap, and previous versions.
+"""A stock smbd on LVM: Samba's own agent with vfs_shell_snap, and previous versions.
 
-Run by tests.platform.samba in the emulated machine; no other collects it. One test, since
-there every program takes ten times as long to start.
+tests.platform.samba runs it in the emulated machine; it is not collected elsewhere. It is one
+test, since every program takes ten times as long to start there.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
-from tests.contract.providers.lvm_bed import VolumeGroup
+from lab import FsrvpdProcess, Lab, Samba, Share, fss
+from lab.daemon import SCRIPTS
+from lab.namespaces import LabError, wait_until
+from tests.contract.providers.lvm_harness import VolumeGroup
 from tests.contract.providers.private_mounts import run
-from tests.lab import FsrvpdProcess, Lab, Samba, Share, fss
-from tests.lab.daemon import SCRIPTS
-from tests.lab.namespaces import LabError, wait_until
 
 SHARE = "projects"
 BY_ITSELF = "activation { udev_sync = 0 udev_rules = 0 }\n"
@@ -35,8 +35,10 @@ def test_sambas_own_agent_and_shadow_copy2_on_lvm(tmp_path: Path) -> None:
 
 
 def without_udev() -> None:
-    """A lab hides /run, and with it that udev is there: LVM in it would not wait for the
-    nodes of devices. So it makes them by itself, everywhere in this machine."""
+    """Have LVM create device nodes itself, everywhere in this machine.
+
+    A lab hides /run and so udev: LVM in the lab would not wait for udev's device nodes.
+    """
     run("udevadm", "control", "--exit")
     Path("/etc/lvm/lvmlocal.conf").write_text(BY_ITSELF)
 
@@ -82,8 +84,11 @@ def copy_and_look_back(samba: Samba, daemon: FsrvpdProcess, directory: Path) -> 
 
 
 def wait_until_agent_answers(samba: Samba) -> None:
-    """samba-dcerpcd ends when nobody asks, and starts all its helpers for the first who does,
-    who may lose patience here."""
+    """Call Samba's agent until it answers.
+
+    samba-dcerpcd ends when idle, and starts all its helpers for its first client, which may
+    time out here.
+    """
 
     def answers() -> bool:
         return samba.rpcclient("fss_get_sup_version", check=False).returncode == 0
@@ -102,7 +107,7 @@ def callouts(samba: Samba) -> dict[str, str]:
 
 
 def unmount_all(lab: Lab, volume: Path) -> None:
-    """Or the volume group could not be removed."""
+    """Unmount everything on the volume, so that the volume group can be removed."""
     lab.run(["sh", "-c", "umount /run/fsrvpd/lvm/*/* 2>/dev/null"], check=False)
     lab.run(["umount", "--lazy", volume], check=False)
     shutil.rmtree("/run/fsrvpd", ignore_errors=True)

@@ -1,4 +1,4 @@
-"""One bed for all tests of a module."""
+"""One harness for all tests of a module."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("tests.reliability.bed", "tests.reliability.judge")
+pytest.register_assert_rewrite("tests.reliability.harness", "tests.reliability.assertions")
 
-from tests.interop.site import Site  # noqa: E402 (after the line above)
-from tests.reliability.bed import Bed, open_bed  # noqa: E402
+from tests.interop.nas import Nas  # noqa: E402 (after the line above)
+from tests.reliability.harness import Harness, open_harness  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def bed() -> Iterator[Bed]:
-    with open_bed() as opened:
+def harness() -> Iterator[Harness]:
+    with open_harness() as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def site(bed: Bed) -> Site:
-    """The bed's, with the daemon running."""
-    bed.daemon.start()
-    return bed.site
+def nas(harness: Harness) -> Nas:
+    """The harness's NAS, with the daemon running."""
+    harness.daemon.start()
+    return harness.nas

@@ -1,5 +1,5 @@
-"""A client that comes to the pipe's socket itself, with the introduction that smbd would
-give it: fast, and from any address."""
+"""A client that connects to the pipe's socket itself and sends smbd's named_pipe_auth request:
+it is fast, and can claim any address."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Callable, Optional, Type
 
 from fsrvpd.core.messages import Opnum
+from lab.namespaces import wait_until
 from tests.interop.raw_agent import INTERFACE, Place, RawAgent, wide
-from tests.lab.namespaces import wait_until
-from tests.unit.samba_hooks import npa_builder
+from tests.unit.samba_hooks.pipe import npa_builder
 
 VECTOR = Path(__file__).parents[1] / "vectors/npa/level7_samba4.17.12_standalone_root.json"
 FACTS = json.loads(VECTOR.read_text("utf-8"))
@@ -24,16 +24,16 @@ NDR = bytes.fromhex("045d888aeb1cc9119fe808002b10486002000000")
 HEADER = struct.Struct("<BBBBIHHI")  # version twice, type, flags, drep, length, auth, call id
 BIND, BIND_ACK, REQUEST, RESPONSE = 11, 12, 0, 2
 WHOLE = 3  # first and last fragment
-PATIENCE = 30.0  # s
+TIMEOUT = 30.0  # s
 
 
 class PipeAgent(RawAgent):
     """`RawAgent` without smbd: as root, from `address`."""
 
-    def __init__(self, site: Place, address: str) -> None:
+    def __init__(self, nas: Place, address: str) -> None:
         self._host = "LAB"
         self._ids = itertools.count(1)
-        self._stream = connect(site, address)
+        self._stream = connect(nas, address)
         body = struct.pack("<HHIBxxxHBx", 4280, 4280, 0, 1, 0, 1) + INTERFACE + NDR
         try:
             self._say(BIND, body)
@@ -57,7 +57,7 @@ class PipeAgent(RawAgent):
         self._say(REQUEST, struct.pack("<IHH", len(stub), 0, opnum) + stub)
 
     def call(self, opnum: Opnum, stub: bytes) -> bytes:
-        """Raises: ConnectionError when the daemon has gone."""
+        """Return the response's stub. Raises: ConnectionError if the daemon has ended."""
         self.begin(opnum, stub)
         return self._hear(RESPONSE)[8:]
 
@@ -65,7 +65,7 @@ class PipeAgent(RawAgent):
         self._stream.close()
 
     def drip(self, opnum: Opnum, stub: bytes, meanwhile: Callable[[], None]) -> None:
-        """Call, a byte at a time, with something else in between; it must succeed."""
+        """Send a call byte by byte, running `meanwhile` in between. The call must succeed."""
         for byte in self._message(REQUEST, struct.pack("<IHH", len(stub), 0, opnum) + stub):
             self._stream.sendall(bytes([byte]))
             meanwhile()
@@ -86,14 +86,14 @@ class PipeAgent(RawAgent):
         return message[HEADER.size :]
 
 
-def connect(site: Place, address: str) -> socket.socket:
-    """A connection that has been introduced. Raises: OSError."""
+def connect(nas: Place, address: str) -> socket.socket:
+    """Connect and send the named_pipe_auth request. Raises: OSError."""
     with ExitStack() as stack:
         stream = stack.enter_context(socket.socket(socket.AF_UNIX))
-        stream.settimeout(PATIENCE)
-        folder = os.open(site.samba.pipe.parent, os.O_PATH)
-        try:  # a socket's path holds 107 bytes only
-            stream.connect(f"/proc/self/fd/{folder}/{site.samba.pipe.name}")
+        stream.settimeout(TIMEOUT)
+        folder = os.open(nas.samba.pipe.parent, os.O_PATH)
+        try:  # a socket's path is limited to 107 bytes
+            stream.connect(f"/proc/self/fd/{folder}/{nas.samba.pipe.name}")
         finally:
             os.close(folder)
         request = {**FACTS["request"], "client_address": address, "client_name": address}
@@ -104,13 +104,13 @@ def connect(site: Place, address: str) -> socket.socket:
         return stream
 
 
-def until_answered(site: Place, share: str) -> None:
-    """Ask about a share until the daemon is up and answers, which it does once it knows
-    Samba's configuration and the disks."""
+def until_answered(nas: Place, share: str) -> None:
+    """Call IsPathSupported until the daemon is up and has read Samba's configuration and the
+    disks."""
 
     def answers() -> bool:
         try:
-            with PipeAgent(site, "192.0.2.1") as agent:
+            with PipeAgent(nas, "192.0.2.1") as agent:
                 agent.must(Opnum.IsPathSupported, wide(agent.unc(share)))
         except OSError:
             return False

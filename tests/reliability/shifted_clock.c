@@ -1,6 +1,6 @@
 /*
- * A wall clock that a test can set: preloaded, it adds to what the kernel says the seconds
- * that the file $SHIFTED_CLOCK holds, a native int64_t. Other clocks stay the kernel's.
+ * A wall clock that a test can set. Preloaded, it adds the seconds in the file $SHIFTED_CLOCK,
+ * a native int64_t, to the kernel's wall clock. Other clocks are not changed.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

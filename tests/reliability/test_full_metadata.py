@@ -1,4 +1,4 @@
-"""btrfs with room for data and none for metadata, where `df` looks well and nothing can be made."""
+"""btrfs with free space for data and none for metadata: `df` looks fine, but creating fails."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 
 from fsrvpd.core.messages import Opnum, parse_guid
 from fsrvpd.protocol.hresult import HResult
+from tests.interop.nas import make_directory
 from tests.interop.raw_agent import RawAgent
-from tests.interop.site import make_directory
-from tests.reliability import truths
-from tests.reliability.bed import Bed, assert_in_order
+from tests.reliability import observed_state
+from tests.reliability.fault_injection.client_session import WRITABLE
+from tests.reliability.harness import Harness, assert_in_order
 from tests.reliability.test_faults import added, call_now
-from tests.reliability.walk.journey import WRITABLE
 
 SHARE = "crowded"
 SIZE = 128 << 20
-# All space is given to data, then metadata gets what is left of its own.
+# Allocate all space to data, then fill what is left for metadata.
 FILL = r"""
 import errno, os, sys
 volume, many = sys.argv[1:]
@@ -44,29 +44,29 @@ os.sync()
 
 
 class Crowded(NamedTuple):
-    bed: Bed
+    harness: Harness
     volume: Path
 
     def fill(self) -> None:
-        many = make_directory(self.bed.site.lab, self.volume / "many")
-        self.bed.site.lab.run([sys.executable, "-c", FILL, self.volume, many])
-        refused = self.bed.site.lab.run(["mkdir", many / "one more"], check=False)
+        many = make_directory(self.harness.nas.lab, self.volume / "many")
+        self.harness.nas.lab.run([sys.executable, "-c", FILL, self.volume, many])
+        refused = self.harness.nas.lab.run(["mkdir", many / "one more"], check=False)
         assert "No space left on device" in refused.stderr
 
 
 @pytest.fixture
-def crowded(bed: Bed) -> Iterator[Crowded]:
-    lab, samba = bed.site.lab, bed.site.samba
+def crowded(harness: Harness) -> Iterator[Crowded]:
+    lab, samba = harness.nas.lab, harness.nas.samba
     volume = lab.volume("btrfs", "crowded", SIZE, ["--metadata", "single"])
     share = make_directory(lab, volume / "share")
     (lab.seen(share) / "old.txt").write_text("old\n")
     samba.net("conf", "addshare", SHARE, str(share), "writeable=y")
-    site = bed.site._replace(volumes={**bed.site.volumes, "crowded": volume})
-    bed.daemon.start()
-    yield Crowded(Bed(site, bed.daemon), volume)
-    assert bed.daemon.ask("list-sets") == []
-    assert_in_order(Bed(site, bed.daemon))
-    bed.daemon.stop()
+    nas = harness.nas._replace(volumes={**harness.nas.volumes, "crowded": volume})
+    harness.daemon.start()
+    yield Crowded(Harness(nas, harness.daemon), volume)
+    assert harness.daemon.ask("list-sets") == []
+    assert_in_order(Harness(nas, harness.daemon))
+    harness.daemon.stop()
     samba.net("conf", "delshare", SHARE)
     lab.unmount(volume)
     lab.run(["rmdir", volume])
@@ -74,35 +74,35 @@ def crowded(bed: Bed) -> Iterator[Crowded]:
 
 
 def copy_of(crowded: Crowded) -> str:
-    [found] = crowded.bed.daemon.ask("list-sets")
+    [found] = crowded.harness.daemon.ask("list-sets")
     return str(found["copies"][0]["copy"])
 
 
 def test_no_snapshot_is_taken_and_nothing_is_left_of_it(crowded: Crowded) -> None:
-    with RawAgent(crowded.bed.site) as agent:
+    with RawAgent(crowded.harness.nas) as agent:
         set_id = added(agent, SHARE)
         agent.advance(Opnum.PrepareShadowCopySet, set_id)
         crowded.fill()
         result = call_now(agent, Opnum.CommitShadowCopySet, set_id)
         assert result == HResult.VSS_E_INSUFFICIENT_STORAGE
-        assert truths.read(crowded.bed.site).snapshots == frozenset()
+        assert observed_state.read(crowded.harness.nas).snapshots == frozenset()
         agent.must(Opnum.AbortShadowCopySet, set_id)
-    log = crowded.bed.daemon.read_log()
+    log = crowded.harness.daemon.read_log()
     assert f"{crowded.volume}/.fsrvpd" in log
     assert "`btrfs filesystem usage`" in log
 
 
 def test_what_stands_is_served_and_goes(crowded: Crowded) -> None:
-    """All that follows the commit, to the deletion: with that an admin gets space again."""
-    with RawAgent(crowded.bed.site) as agent:
+    """Every step after the commit works, up to the deletion, which frees space again."""
+    with RawAgent(crowded.harness.nas) as agent:
         set_id = agent.start(WRITABLE)
         agent.add(set_id, SHARE)
         agent.advance(Opnum.PrepareShadowCopySet, set_id)
         agent.advance(Opnum.CommitShadowCopySet, set_id)
         crowded.fill()
-        crowded.bed.daemon.kill()
-        crowded.bed.daemon.start()
-    with RawAgent(crowded.bed.site) as agent:
+        crowded.harness.daemon.kill()
+        crowded.harness.daemon.start()
+    with RawAgent(crowded.harness.nas) as agent:
         agent.advance(Opnum.ExposeShadowCopySet, set_id)
         agent.advance(Opnum.RecoveryCompleteShadowCopySet, set_id)
         copy = copy_of(crowded)
@@ -110,3 +110,4 @@ def test_what_stands_is_served_and_goes(crowded: Crowded) -> None:
         assert agent.read(name, "old.txt") == b"old\n"
         assert not agent.may_write(name)
         agent.delete(set_id, parse_guid(copy), SHARE)
+    assert "not replaced by a read-only snapshot" in crowded.harness.daemon.read_log()

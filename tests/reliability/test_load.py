@@ -11,37 +11,37 @@ import pytest
 
 from fsrvpd.core.messages import Opnum, format_guid, parse_guid
 from fsrvpd.protocol.hresult import HResult
+from tests.interop.nas import TORTURE_SHARE
 from tests.interop.raw_agent import SOME_GUID
-from tests.interop.site import TORTURE_SHARE
-from tests.reliability.bed import Bed, assert_in_order
+from tests.reliability.harness import Harness, assert_in_order
 from tests.reliability.pipe_agent import PipeAgent, connect
 
 CLIENTS = 64
 SECONDS = 300 if os.environ.get("FSRVPD_SOAK") else 6
 SETS = ((TORTURE_SHARE, "vault"), ("deep",), ("vault",), ("hidden$", "with space"))
-IDLE = 1000  # connections of clients that say nothing more
+IDLE = 1000  # connections of clients that send no request
 
 
-def test_many_clients_at_once(bed: Bed) -> None:
-    bed.daemon.start()
+def test_many_clients_at_once(harness: Harness) -> None:
+    harness.daemon.start()
     end = time.monotonic() + SECONDS
     with ThreadPoolExecutor(CLIENTS) as pool:
-        tallies = list(pool.map(lambda number: work(bed, number, end), range(CLIENTS)))
+        tallies = list(pool.map(lambda number: work(harness, number, end), range(CLIENTS)))
     total = sum(tallies, Counter())
     print(f"\n{dict(total)} in {SECONDS} s")
     assert all(tally["sets"] for tally in tallies)
     assert total["sets"] == total["recovered"] + total["aborted"]
-    status = bed.daemon.ask("status")
+    status = harness.daemon.ask("status")
     assert status["failures"] == {}
-    assert bed.daemon.ask("list-sets") == []
-    assert_in_order(bed)
-    bed.daemon.stop()
+    assert harness.daemon.ask("list-sets") == []
+    assert_in_order(harness)
+    harness.daemon.stop()
 
 
-def work(bed: Bed, number: int, end: float) -> Counter[str]:
+def work(harness: Harness, number: int, end: float) -> Counter[str]:
     tally: Counter[str] = Counter()
     while not tally["sets"] or time.monotonic() < end:
-        with PipeAgent(bed.site, f"10.64.0.{number}") as agent:
+        with PipeAgent(harness.nas, f"10.64.0.{number}") as agent:
             shares = SETS[(number + tally["sets"]) % len(SETS)]
             one_set(agent, shares, tally)
     return tally
@@ -67,37 +67,40 @@ def one_set(agent: PipeAgent, shares: tuple[str, ...], tally: Counter[str]) -> N
     tally["recovered"] += 1
 
 
-def test_a_thousand_silent_connections_hinder_nobody(bed: Bed) -> None:
-    bed.daemon.start()
-    # From many addresses, so that no client's own limit is met.
-    silent = [connect(bed.site, f"10.65.{n // 256}.{n % 256}") for n in range(IDLE)]
-    with PipeAgent(bed.site, "192.0.2.1") as agent:
+def test_a_thousand_silent_connections_hinder_nobody(harness: Harness) -> None:
+    harness.daemon.start()
+    # From many addresses, to stay below the limit for one client.
+    silent = [connect(harness.nas, f"10.65.{n // 256}.{n % 256}") for n in range(IDLE)]
+    with PipeAgent(harness.nas, "192.0.2.1") as agent:
         one_set(agent, ("deep",), Counter())
-        assert bed.daemon.ask("status")["pipe"]["connections"] >= IDLE
+        assert harness.daemon.ask("status")["pipe"]["connections"] >= IDLE
     for stream in silent:
         stream.close()
-    assert_in_order(bed)
-    bed.daemon.stop()
+    assert_in_order(harness)
+    harness.daemon.stop()
 
 
-def test_a_byte_at_a_time_hinders_nobody(bed: Bed) -> None:
-    """The same bytes that `PipeAgent` sends at once, dripping while another one works."""
-    bed.daemon.start()
-    with PipeAgent(bed.site, "192.0.2.1") as agent, PipeAgent(bed.site, "192.0.2.2") as slow:
+def test_a_byte_at_a_time_hinders_nobody(harness: Harness) -> None:
+    """`PipeAgent`'s request is sent byte by byte while another client is served."""
+    harness.daemon.start()
+    with PipeAgent(harness.nas, "192.0.2.1") as agent, PipeAgent(harness.nas, "192.0.2.2") as slow:
         slow.drip(Opnum.GetSupportedVersion, b"", lambda: one_set(agent, ("deep",), Counter()))
-    assert_in_order(bed)
-    bed.daemon.stop()
+    assert_in_order(harness)
+    harness.daemon.stop()
 
 
 @pytest.mark.parametrize(
     ("option", "second_address"),
     [("fsrvpd:max sets per client", "192.0.2.1"), ("fsrvpd:max sets", "192.0.2.2")],
 )
-def test_limits_are_answered_as_such(bed: Bed, option: str, second_address: str) -> None:
-    """And a set that goes makes room for another."""
-    bed.site.samba.set_option(option, "1")
-    bed.daemon.start()
-    with PipeAgent(bed.site, "192.0.2.1") as first, PipeAgent(bed.site, second_address) as second:
+def test_limits_are_answered_as_such(harness: Harness, option: str, second_address: str) -> None:
+    """Deleting a set makes room for another."""
+    harness.nas.samba.set_option(option, "1")
+    harness.daemon.start()
+    with (
+        PipeAgent(harness.nas, "192.0.2.1") as first,
+        PipeAgent(harness.nas, second_address) as second,
+    ):
         set_id = first.start()
         first.add(set_id, "deep")
         first.expose(set_id)
@@ -105,10 +108,10 @@ def test_limits_are_answered_as_such(bed: Bed, option: str, second_address: str)
         second.must(Opnum.SetContext, bytes(4))
         refused = second.result(Opnum.StartShadowCopySet, SOME_GUID)
         assert refused == HResult.VSS_E_MAXIMUM_NUMBER_OF_SNAPSHOTS_REACHED
-        assert option in bed.daemon.read_log()
-        [kept] = bed.daemon.ask("list-sets")
+        assert option in harness.daemon.read_log()
+        [kept] = harness.daemon.ask("list-sets")
         first.delete(set_id, parse_guid(kept["copies"][0]["copy"]), "deep")
         second.must(Opnum.AbortShadowCopySet, second.start())
-    assert_in_order(bed)
-    bed.daemon.stop()
-    bed.site.samba.set_option(option, None)
+    assert_in_order(harness)
+    harness.daemon.stop()
+    harness.nas.samba.set_option(option, None)

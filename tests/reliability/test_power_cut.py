@@ -1,7 +1,7 @@
-"""The power goes: what of the disks had not been synced is lost.
+"""A power cut: everything that was not synced to the disks is lost.
 
-Volumes and Samba's state lie in files behind loop devices. A copy of such a file is what a
-disk holds at that moment; what the kernel has not written yet is not in it.
+Volumes and Samba's state are in files behind loop devices. A copy of such a file is what the
+disk holds at that moment, without what the kernel has not written yet.
 """
 
 from __future__ import annotations
@@ -14,13 +14,19 @@ from typing import Iterator
 
 import pytest
 
-from tests.interop.site import OPTIONS, Site, make_shares, make_volumes
-from tests.lab import Lab, Samba
-from tests.lab.namespaces import wait_until
-from tests.reliability.bed import Bed, assert_in_order
-from tests.reliability.judge import assert_as_told, end_all, write
-from tests.reliability.walk.daemon import WalkedDaemon
-from tests.reliability.walk.journey import SHARES, TO_ABORT, TO_DELETION, Journey
+from lab import Lab, Samba
+from lab.namespaces import wait_until
+from tests.interop.nas import OPTIONS, Nas, make_shares, make_volumes
+from tests.reliability.assertions import assert_as_told, end_all, write
+from tests.reliability.fault_injection.client_session import (
+    BTRFS,
+    SHARES,
+    TO_ABORT,
+    TO_DELETION,
+    ClientSession,
+)
+from tests.reliability.fault_injection.daemon import FaultyDaemon
+from tests.reliability.harness import Harness, assert_in_order
 
 DISKS = ("state", "data", "vault")
 STEPS = ["commit", "expose", "recover", "delete"]
@@ -29,8 +35,8 @@ if os.environ.get("FSRVPD_SOAK"):
 
 
 @contextmanager
-def open_bed_on_disks() -> Iterator[Bed]:
-    """A bed whose state is on a disk of its own, as its volumes are."""
+def open_harness_on_disks() -> Iterator[Harness]:
+    """Open a harness whose state is on a separate disk, as its volumes are."""
     with Lab() as lab:
         volumes = make_volumes(lab)
         samba = Samba(lab, make_shares(lab, volumes), OPTIONS)
@@ -45,27 +51,32 @@ def open_bed_on_disks() -> Iterator[Bed]:
         samba.net("conf", "addshare", "not ours", "/tmp")
         lab.run(["mkdir", "-p", volumes["vault"] / "not ours"])
         lab.run(["sync"])
-        daemon = WalkedDaemon(lab, samba)
+        daemon = FaultyDaemon(lab, samba)
         with closing(daemon):
-            yield Bed(Site(lab, samba, daemon, volumes), daemon)
+            yield Harness(Nas(lab, samba, daemon, volumes), daemon)
 
 
 @pytest.fixture(scope="module")
-def disks() -> Iterator[Bed]:
-    with open_bed_on_disks() as bed:
-        yield bed
+def disks() -> Iterator[Harness]:
+    with open_harness_on_disks() as harness:
+        yield harness
 
 
-def cut_power(bed: Bed) -> None:
-    """All processes die, and the disks hold what they held just before."""
-    lab, samba = bed.site.lab, bed.site.samba
+def cut_power(harness: Harness) -> None:
+    """Kill all processes, and reset the disks to their contents just before."""
+    lab, samba = harness.nas.lab, harness.nas.samba
     images = [lab.directory / f"{name}.img" for name in DISKS]
     for image in images:
         lab.run(["cp", "--sparse=always", image, f"{image}.cut"])
-    bed.daemon.kill()
+    harness.daemon.kill()
     samba.stop()
     samba.end_rpc_server()
-    places = [samba.place("state directory"), bed.site.volumes["data"], bed.site.volumes["vault"]]
+    harness.nas.lose_mounts()  # a copy that is mounted keeps its volume in use
+    places = [
+        samba.place("state directory"),
+        harness.nas.volumes["data"],
+        harness.nas.volumes["vault"],
+    ]
     for image, place in zip(images, places):
         wait_until(f"nobody uses {place}", partial(is_unmounted, lab, place))
         Path(f"{image}.cut").rename(image)
@@ -78,16 +89,27 @@ def is_unmounted(lab: Lab, place: Path) -> bool:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_what_was_answered_survives_a_power_cut(disks: Bed, step: str) -> None:
+def test_what_was_answered_survives_a_power_cut(disks: Harness, step: str) -> None:
+    session = ClientSession(disks.nas, TO_ABORT if step == "abort" else TO_DELETION)
+    survive(disks, session, step)
+
+
+@pytest.mark.parametrize("step", STEPS[:2])
+def test_what_disks_and_registry_record_survives_a_power_cut(disks: Harness, step: str) -> None:
+    """Nothing but the intent was synced to the state's disk."""
+    survive(disks, ClientSession(disks.nas, TO_DELETION, BTRFS), step)
+    assert "event=step-found" in disks.daemon.read_log()
+
+
+def survive(disks: Harness, session: ClientSession, step: str) -> None:
     write(disks, "old\n")
     disks.daemon.start()
-    journey = Journey(disks.site, TO_ABORT if step == "abort" else TO_DELETION)
-    journey.go(until=step)
-    assert journey.was_told(step)
+    session.go(until=step)
+    assert session.was_told(step)
     cut_power(disks)
     write(disks, "new\n")
     disks.daemon.start()
     assert_in_order(disks, after_power_cut=True)
-    assert_as_told(disks, journey)
-    end_all(disks, journey)
+    assert_as_told(disks, session)
+    end_all(disks, session)
     disks.daemon.stop()

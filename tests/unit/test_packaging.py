@@ -1,4 +1,4 @@
-"""What is packaged: wheels for every machine that is meant, rules that name real metrics."""
+"""Packaging: wheels for every supported machine, and alert rules that name real metrics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from fsrvpd import __version__
+from tests.built_wheel import built_wheel
+from tests.paths import ROOT
+
 MONITORING = ROOT / "packaging/monitoring"
 METRIC = re.compile(r"\bfsrvpd_\w+")
 SUFFIXES = ("_total", "_bucket", "_count", "_sum")
@@ -20,15 +23,7 @@ SUFFIXES = ("_total", "_bucket", "_count", "_sum")
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The one that `make wheel` has built, or a new one."""
-    built = list((ROOT / "build/wheel").glob("*.whl"))
-    if not built:
-        target = tmp_path_factory.mktemp("wheel")
-        pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", target, ROOT]
-        subprocess.run(pip, check=True, timeout=300)
-        built = list(target.glob("*.whl"))
-    [found] = built
-    return found
+    return built_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="cibuildwheel wants Python 3.11")
@@ -58,7 +53,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     tops = {name.split("/")[0] for name in names}
-    assert tops == {"fsrvpd", "samba_hooks", "fsrvpd-0.1.0.dist-info"}
+    assert tops == {"fsrvpd", "samba_hooks", f"fsrvpd-{__version__}.dist-info"}
     assert {"fsrvpd/py.typed", "samba_hooks/py.typed"} <= set(names)
     modules = {name for name in names if name.endswith(".py")}
     assert modules == {

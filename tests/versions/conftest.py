@@ -1,8 +1,9 @@
-"""The wheel that all releases get."""
+"""The wheel that is installed on all releases."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
@@ -10,5 +11,7 @@ from tests.versions.releases import build_wheel
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_wheel(tmp_path_factory.mktemp("wheel"))
+def wheel(once_a_run: Callable[..., Path]) -> Path:
+    """Build it once: builds at the same time share `build/` in the tree, and damage each other."""
+    [found] = once_a_run("wheel", build_wheel).glob("fsrvpd-*.whl")
+    return found

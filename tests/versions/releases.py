@@ -1,4 +1,4 @@
-"""The releases, and a server of each with the wheel installed as an admin would."""
+"""Debian releases, and a server of each with the wheel installed as an admin would do it."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ from importlib.metadata import requires
 from pathlib import Path
 from typing import Iterator, Mapping, NamedTuple, Optional
 
-from tests.interop.site import TORTURE_SHARE, Site, previous_versions
-from tests.lab import FsrvpdProcess, Lab, Samba, Share
+from lab import FsrvpdProcess, Lab, Samba, Share
+from tests.interop.nas import TORTURE_SHARE, Nas, previous_versions
 from tests.platform import roots
 
 PROJECT = Path(__file__).parents[2]
 ENVIRONMENT = Path("/opt/fsrvpd")  # a Python environment in each tree
 SCRIPTS = ENVIRONMENT / "bin"
 PACKAGES = [
-    *("btrfs-progs", "iproute2", "krb5-user", "samba", "samba-testsuite", "samba-vfs-modules"),
+    *("acl", "btrfs-progs", "iproute2", "krb5-user"),
+    *("samba", "samba-testsuite", "samba-vfs-modules"),
     *("smbclient", "strace", "winbind"),
     *("gcc", "libc6-dev", "libkrb5-dev", "python3-dev", "python3-venv"),  # for gssapi
 ]
-EXTRAS = ("kerberos", "metrics", "test")
-# Whom the machine trusts: where it stands behind a proxy, that is not what pip brings along.
+EXTRAS = ("kerberos", "metrics", "requestor", "test")
+# The machine's CA certificates: behind a proxy, those that pip includes are not enough.
 TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 class Release(NamedTuple):
-    """`samba` and `python` are what is proved by it, empty where that moves on. The last
-    are the packages in which it keeps what makes a domain controller."""
+    """A Debian release.
+
+    `samba` and `python` are the versions that it is expected to have, empty if these change.
+    The last field lists its packages for a domain controller.
+    """
 
     name: str
     samba: str
@@ -46,23 +50,28 @@ RELEASES = [
 ]
 
 
-def build_wheel(directory: Path) -> Path:
-    """One wheel, with this machine's Python and compiler, for all releases."""
+def build_wheel(directory: Path) -> None:
+    """Build one wheel for all releases, with this machine's Python and compiler."""
+    older = [*(PROJECT / "build").glob("lib*"), *(PROJECT / "build").glob("bdist*")]
+    roots.run(["rm", "-rf", *older])
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
     roots.run([*pip, f"--wheel-dir={directory}", PROJECT])
-    [wheel] = directory.glob("fsrvpd-*.whl")
-    return wheel
 
 
 def requirements() -> list[str]:
-    """Everything that fsrvpd and its unit tests want of Python's packages."""
-    stated = [line.partition(";") for line in requires("fsrvpd") or []]
-    wanted = ["", *(f'extra == "{extra}"' for extra in EXTRAS)]
-    return [what.strip() for what, _, condition in stated if condition.strip() in wanted]
+    """List all Python packages that fsrvpd and its unit tests need; some with a condition."""
+    found = []
+    for line in requires("fsrvpd") or []:
+        what, _, condition = line.partition(";")
+        of_python, _, extra = condition.rpartition("extra == ")
+        if extra.strip("\"'") in ("", *EXTRAS):
+            marker = of_python.strip().removesuffix(" and")
+            found.append(f"{what.strip()}; {marker}" if marker else what.strip())
+    return found
 
 
 def tree(release: Release) -> Path:
-    """The release's own Samba, and an environment of its own Python. Raises: CannotBuild."""
+    """Return a tree with the release's Samba and a venv of its Python. Raises: CannotBuild."""
     wanted, packages = requirements(), [*PACKAGES, *release.controller]
 
     def make(root: Path) -> None:
@@ -80,32 +89,33 @@ def tree(release: Release) -> Path:
 
 
 def install(lab: Lab, wheel: Path) -> None:
-    """Without an index: what it requires must be there."""
+    """Install the wheel without a package index: its requirements must be in the tree."""
     here = lab.directory / wheel.name
     here.write_bytes(wheel.read_bytes())
     lab.run([SCRIPTS / "pip", "install", "--quiet", "--no-index", here])
 
 
 @contextmanager
-def open_site(
+def open_nas(
     release: Release, wheel: Path, options: Optional[Mapping[str, str]] = None
-) -> Iterator[Site]:
-    """smbd and fsrvpd of a release beside each other, with one share on btrfs."""
+) -> Iterator[Nas]:
+    """Start smbd and fsrvpd on a release, with one share on btrfs."""
     with Lab(tree(release)) as lab:
         install(lab, wheel)
         volume = lab.volume("btrfs", "data")
         lab.run(["btrfs", "subvolume", "create", volume / "projects"])
         lab.run(["chmod", "0777", volume / "projects"])
-        share = Share(TORTURE_SHARE, volume / "projects", previous_versions(volume / "projects"))
+        lines = previous_versions(lab, volume / "projects", TORTURE_SHARE)
+        share = Share(TORTURE_SHARE, volume / "projects", lines)
         samba = Samba(lab, [share], options)
         samba.start()
         daemon = FsrvpdProcess(lab, samba, scripts=SCRIPTS)
         daemon.start()
-        yield Site(lab, samba, daemon, {"data": volume})
+        yield Nas(lab, samba, daemon, {"data": volume})
 
 
-def versions(site: Site) -> tuple[str, str]:
-    """Of Samba and of the Python that runs fsrvpd."""
+def versions(nas: Nas) -> tuple[str, str]:
+    """Return the versions of Samba and of the Python that runs fsrvpd."""
     commands = (["smbd", "-V"], [SCRIPTS / "python", "-V"])
-    samba, python = (site.lab.run(command).stdout.split()[-1] for command in commands)
+    samba, python = (nas.lab.run(command).stdout.split()[-1] for command in commands)
     return samba, python

@@ -1,4 +1,4 @@
-"""A domain of later Samba, whose `net` exports the machine's keys in another way."""
+"""A domain of a later Samba, whose `net` exports the machine's keys in another way."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from typing import Iterator
 
 import pytest
 
-from tests.ad.site import DENIED, VERSIONS, Site, open_site
+from lab import Lab
+from lab.domain import CONTROLLER
+from lab.namespaces import wait_until
+from tests.ad.nas import DENIED, VERSIONS, Nas, open_nas
 from tests.ad.test_keytab import key_versions
-from tests.lab import Lab
-from tests.lab.domain import CONTROLLER
-from tests.lab.namespaces import wait_until
 from tests.versions.releases import RELEASES, SCRIPTS, install, tree
 
-LATER = RELEASES[2:]  # 4.17 is what `make test` has, and 4.13 is told in the same way as that
+LATER = RELEASES[2:]  # `make test` covers 4.17, and 4.13 exports keys in the same way
 BINDINGS = ["krb5,sign", "krb5,seal", "spnego,seal"]
 
 
 @pytest.fixture(scope="module", params=LATER, ids=lambda release: release.name)
-def site(request: pytest.FixtureRequest, wheel: Path) -> Iterator[Site]:
+def nas(request: pytest.FixtureRequest, wheel: Path) -> Iterator[Nas]:
     with Lab(tree(request.param)) as lab:
         install(lab, wheel)
-        lab.run(["touch", "/etc/krb5.conf"])  # which not all of them bring along
-        with open_site(lab, SCRIPTS) as opened:
+        lab.run(["touch", "/etc/krb5.conf"])  # which not all releases have
+        with open_nas(lab, SCRIPTS) as opened:
             yield opened
 
 
 @pytest.mark.parametrize("binding", BINDINGS)
-def test_kerberos(site: Site, binding: str) -> None:
-    assert VERSIONS in site.with_tickets(binding, site.admin)
+def test_kerberos(nas: Nas, binding: str) -> None:
+    assert VERSIONS in nas.with_tickets(binding, nas.admin)
 
 
 @pytest.mark.parametrize("binding", ["ntlm,sign", "spnego,seal"])
-def test_ntlm_through_winbind(site: Site, binding: str) -> None:
-    assert VERSIONS in site.with_password(binding, site.admin)
+def test_ntlm_through_winbind(nas: Nas, binding: str) -> None:
+    assert VERSIONS in nas.with_password(binding, nas.admin)
 
 
-def test_backup_operator_by_and_by(site: Site) -> None:
-    assert DENIED in site.with_tickets("krb5,sign", site.clerk)
-    site.may_back_up(site.clerk)
-    assert VERSIONS in site.with_tickets("krb5,sign", site.clerk)
+def test_backup_operator_by_and_by(nas: Nas) -> None:
+    assert DENIED in nas.with_tickets("krb5,sign", nas.ordinary_user)
+    nas.may_back_up(nas.ordinary_user)
+    assert VERSIONS in nas.with_tickets("krb5,sign", nas.ordinary_user)
 
 
-def test_rotated_machine_password_needs_no_restart(site: Site) -> None:
-    before = key_versions(site, site.keytab)
-    site.tool("net", "rpc", "changetrustpw", "--machine-pass", "-S", CONTROLLER)
-    wait_until("the keytab is exported anew", lambda: key_versions(site, site.keytab) > before)
-    assert VERSIONS in site.with_tickets("krb5,sign", site.admin)
+def test_rotated_machine_password_needs_no_restart(nas: Nas) -> None:
+    before = key_versions(nas, nas.keytab)
+    nas.tool("net", "rpc", "changetrustpw", "--machine-pass", "-S", CONTROLLER)
+    wait_until("the keytab is exported anew", lambda: key_versions(nas, nas.keytab) > before)
+    assert VERSIONS in nas.with_tickets("krb5,sign", nas.admin)

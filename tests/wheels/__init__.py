@@ -1,1 +1,1 @@
-"""The wheels that this machine cannot build and run by itself."""
+"""Wheels that this machine cannot build and run natively."""

@@ -1,5 +1,5 @@
-"""Zig's C compiler (PyPI's ziglang), which has both libcs of both machines with it; and a
-Debian of the other machine for qemu-user to run."""
+"""Zig's C compiler (PyPI's ziglang), which includes both libcs for both machines, and a Debian
+of the other machine for qemu-user."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 class Target(NamedTuple):
-    """A machine and a libc, as wheels are tagged and as zig calls them."""
+    """A machine and a libc, with their names in tags of wheels and in zig."""
 
     machine: str
-    libc: str  # gnu.2.17 is that of manylinux2014
+    libc: str  # gnu.2.17 is manylinux2014's
 
     @property
     def triple(self) -> str:
@@ -33,7 +33,10 @@ class Target(NamedTuple):
         return self.libc == "musl"
 
     def emulation(self) -> list[str]:
-        """What a program of this target is run by; its libc comes from a tree, unless static."""
+        """Return the command that runs a program of this target.
+
+        The libc comes from a tree, unless the program is static.
+        """
         if self.machine == os.uname().machine:
             return []
         return [f"qemu-{self.machine}", "-L", str(tree(self.machine))]
@@ -45,7 +48,7 @@ TARGETS = [
 
 
 def compile_program(target: Target, sources: Sequence[Path], program: Path) -> None:
-    """With zig's checks for undefined behaviour, which end the program."""
+    """Compile a program with zig's checks for undefined behaviour, which end the program."""
     static = ["-static"] if target.is_musl else []
     flags = ["-std=c11", "-O1", "-fsanitize=undefined", "-fsanitize-trap=undefined", *static]
     zig = [sys.executable, "-m", "ziglang", "cc", "-target", target.triple]
@@ -54,7 +57,7 @@ def compile_program(target: Target, sources: Sequence[Path], program: Path) -> N
 
 
 def build_wheel(target: Target, work: Path) -> Path:
-    """As cibuildwheel would, but for the compiler: from the source archive, by setuptools."""
+    """Build a wheel from the sdist with setuptools, like cibuildwheel but with another compiler."""
     subprocess.run([ROOT / "packaging/source-archive", work], check=True)
     [archive] = work.glob("*.tar.gz")
     subprocess.run(["tar", "xzf", archive, "-C", work], check=True)
@@ -78,8 +81,11 @@ def build_wheel(target: Target, work: Path) -> Path:
 
 
 def _python_headers(work: Path) -> Path:
-    """Debian's pyconfig.h includes one by the machine's name. In the stable ABI all machines
-    of 64 bits have the same."""
+    """Make an include directory with this machine's pyconfig.h for all targets.
+
+    Debian's pyconfig.h includes one by the machine's name. In the stable ABI it is the same
+    for all 64-bit machines.
+    """
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     here = sysconfig.get_config_var("MULTIARCH")
     folder = work / "include"
@@ -91,13 +97,13 @@ def _python_headers(work: Path) -> Path:
 
 
 def tree(machine: str) -> Path:
-    """A Debian of another machine, unpacked but not set up: enough to run its Python."""
+    """Return a Debian of another machine, unpacked but not configured: its Python runs."""
 
     def make(target: Path) -> None:
         architecture = f"--arch={ARCHITECTURES[machine]}"
         include = f"--include={','.join(PACKAGES)}"
-        bootstrap = ["debootstrap", "--foreign", "--variant=minbase", architecture, include]
-        roots.run([*bootstrap, roots.release(), target, roots.MIRROR])
+        bootstrap = roots.debootstrap("--foreign", "--variant=minbase", architecture, include)
+        roots.run([*bootstrap, roots.release(), target, *roots.mirror()])
         for package in (target / "var/cache/apt/archives").glob("*.deb"):
             unpack = f"dpkg-deb --fsys-tarfile {package} | tar -x --keep-directory-symlink"
             roots.run(["sh", "-c", f"{unpack} -C {target}"])

@@ -1,5 +1,5 @@
-/* A fuzzer's harness without its fuzzer: standard input holds records, each with its length
- * in four bytes, least significant first, in front. Prints how many there were. */
+/* Runs a fuzzer's harness without the fuzzer: standard input holds records, each after its
+ * length (4 bytes, little-endian). Prints the number of records. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
-"""The C core for each machine and libc that wheels are made for: built, inspected, and run.
+"""The C core is built, inspected and run for each machine and libc that wheels are made for.
 
-What no container engine here can show: cibuildwheel's builds. The compiler is another one;
-sources, flags and build system are those of the wheel.
+cibuildwheel's own builds are not covered: they need a container engine. The compiler here is a
+different one; sources, flags and build system are those of the wheel.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from tests.wheels.cross import ROOT, TARGETS, Target, build_wheel, compile_progr
 
 MUTANTS = 100  # of each seed
 CORE_TESTS = ("test_ndr.py", "test_pdu.py", "test_mounts.py")
-LOADERS = {"ld-linux-aarch64.so.1"}  # a part of that libc, and in manylinux's list
+LOADERS = {"ld-linux-aarch64.so.1"}  # part of that libc, and in manylinux's list
 EXTENSION = "fsrvpd/core/_native.abi3.so"
-# An emulated machine is slow, and that is no fault of a test.
-PATIENCE = """
+# An emulated machine is slow, which must not fail a test.
+TIMEOUT = """
 from hypothesis import HealthCheck, settings
 settings.register_profile("emulated", deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile("emulated")
@@ -77,7 +77,7 @@ def test_hostile_input_is_survived(target: Target, harness: str, tmp_path: Path)
 
 
 def mutants(seeds: set[bytes]) -> Iterator[bytes]:
-    """Each seed as it is, and with bytes changed or cut off; always the same ones."""
+    """Yield each seed unchanged, and with bytes changed or cut off: the same ones in every run."""
     chance = random.Random(1)
     for seed in sorted(seeds):
         yield seed
@@ -100,7 +100,7 @@ def test_the_core_s_own_tests_pass_from_the_wheel(
     for name in CORE_TESTS:
         place(f"unit/core/{name}", tests)
     (tests / "__init__.py").touch()
-    (tmp_path / "conftest.py").write_text(PATIENCE)
+    (tmp_path / "conftest.py").write_text(TIMEOUT)
     python = str(tree(target.machine) / "usr/bin/python3")
     argv = [*target.emulation(), python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
     done = subprocess.run(

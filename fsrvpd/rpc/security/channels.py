@@ -1,36 +1,35 @@
-"""The security contexts of one association, each known by its auth_context_id.
+"""The security contexts of one association, by auth_context_id.
 
-A client that has authenticated must protect what it sends: a request without a verifier,
-of another level or another provider than agreed is no request but an attack, and so
-`NotAgreed`. Spec: MS-RPCE 3.3.1.5.2, 3.3.1.5.4.
+A client that has authenticated must protect its requests. A request without a verifier, or
+with another level or provider than agreed, may be an attack: `UnexpectedProtection`.
+Spec: MS-RPCE 3.3.1.5.2, 3.3.1.5.4.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-from fsrvpd.core import pdu
-from fsrvpd.core.pdu import Flag, Pdu, Verifier
+from fsrvpd.core.pdu import Flag, Pdu, PduType
 from fsrvpd.errors import AuthenticationError
 from fsrvpd.protocol.ports import NtlmResponse, VerifiedAccount
 from fsrvpd.rpc.security.acceptors import Acceptors
 from fsrvpd.rpc.security.context import (
     AuthLevel,
+    AuthParameters,
     AuthType,
-    Message,
-    NotAgreed,
     Principal,
-    Progress,
     Reply,
     SecurityContext,
-    Terms,
+    StepResult,
+    UnexpectedProtection,
 )
+from fsrvpd.rpc.security.protection import PduProtection
 
 MAX_CHANNELS = 16  # a client uses one; Windows multiplexes those of several users
 
 
 class Security(NamedTuple):
-    """How a call came in."""
+    """How the client authenticated and protected a request."""
 
     context_id: int
     level: AuthLevel
@@ -46,116 +45,80 @@ class Security(NamedTuple):
 
 
 class UnknownProvider(AuthenticationError):
-    """The client asks for a security provider that this server does not have."""
+    """The client asks for a security provider that this server does not support."""
 
 
-class Channel:
-    """One security context with what its first PDU settled."""
+class Channel(PduProtection):
+    """One security context, with the parameters from its first PDU."""
 
     def __init__(
-        self, context: SecurityContext, auth_type: int, terms: Terms, context_id: int
+        self, context: SecurityContext, auth_type: int, parameters: AuthParameters, context_id: int
     ) -> None:
+        super().__init__(context, auth_type, parameters, context_id)
         self._context = context
-        self._context_id = context_id
-        self._auth_type = auth_type
-        self._level = terms.level
-        self._signs, self._seals = terms.needs_signing, terms.needs_sealing
         self._security: Optional[Security] = None
-        self.failure = ""  # why the client's first request will be refused
+        self.failure = ""  # the reason to refuse the client's first request
         self.done = False
 
     @property
     def optional(self) -> bool:
-        """Whether requests may come, and responses go, without a verifier."""
+        """Whether requests and responses may have no verifier."""
         return self.done and not self._signs
 
-    def step(self, parsed: Pdu, token: bytes) -> Progress:
-        if self.done or self.failure or not self._agrees(parsed):
-            raise AuthenticationError("a token out of sequence, or on other terms")
-        return self._noted(self._context.step(token))
+    def step(self, parsed: Pdu, token: bytes) -> StepResult:
+        if self.done or self.failure or not self.agrees(parsed):
+            raise AuthenticationError("a token out of sequence, or with other parameters")
+        result = self._context.step(token)
+        if isinstance(result, NtlmResponse) and parsed.type == PduType.AUTH3:
+            self._check_needs_no_reply()
+        self.done = isinstance(result, Reply) and result.done
+        return result
 
-    def resume(self, answer: VerifiedAccount) -> Reply:
-        reply = self._context.resume(answer)
+    def _check_needs_no_reply(self) -> None:
+        """auth3 has none: nobody's account need be looked up to see that this is in vain."""
+        if self._context.answers_last_token:
+            raise AuthenticationError("auth3, but the authentication is not at its end")
+
+    def resume(self, verified: VerifiedAccount) -> Reply:
+        reply = self._context.resume(verified)
         self.done = reply.done
         return reply
 
     def fail(self, why: str) -> None:
-        """The client cannot be told before its first request."""
+        """After auth3: the client cannot learn of it before its first request."""
         self.failure, self.done = why, False
 
     def security(self) -> Security:
-        """Settled for good once the client is authenticated."""
+        """It does not change once the client is authenticated. Raises: UnexpectedProtection."""
         if self._security is None:
             principal = self._context.principal
             if principal is None:
-                raise NotAgreed("a request before the client was authenticated")
+                raise UnexpectedProtection("a request before the client was authenticated")
             self._security = Security(self._context_id, self._level, principal)
         return self._security
 
-    def open(self, parsed: Pdu, data: bytes) -> bytes:
-        """The stub in a fragment of a request. Raises: BadSignature."""
+    def unprotect(self, parsed: Pdu, data: bytes) -> bytes:
+        """The stub in a fragment of a request. Raises: UnexpectedProtection, BadSignature."""
         if not self.done:
-            raise NotAgreed(self.failure or "a request before the client was authenticated")
-        if not self._agrees(parsed):
-            raise NotAgreed("a request on other terms than the client's authentication")
-        verifier = parsed.token - pdu.VERIFIER_SIZE
-        message = Message(
-            data[: parsed.body], data[parsed.body : verifier], data[verifier : parsed.token]
-        )
-        return self._opened(message, data[parsed.token :])[: parsed.body_size]
-
-    def protect(self, fragment: bytes) -> bytes:
-        """A response's fragment as it goes out."""
-        if not self._signs:
-            return fragment
-        body_size = len(fragment) - pdu.RESPONSE_HEADER_SIZE
-        padding = -body_size % pdu.VERIFIER_ALIGNMENT
-        verifier = Verifier(self._auth_type, self._level, padding, self._context_id)
-        size = self._context.token_size(body_size + padding)
-        whole = pdu.with_verifier(fragment + bytes(padding), verifier, size)
-        end = len(whole) - pdu.VERIFIER_SIZE
-        head = whole[: pdu.RESPONSE_HEADER_SIZE]
-        message = Message(head, whole[pdu.RESPONSE_HEADER_SIZE : end], whole[end:])
-        return self._closed(message)
-
-    def overhead(self, body_size: int) -> int:
-        """The most that `protect` adds to a fragment."""
-        if not self._signs:
-            return 0
-        padding = pdu.VERIFIER_ALIGNMENT - 1
-        return padding + pdu.VERIFIER_SIZE + self._context.token_size(body_size + padding)
-
-    def _opened(self, message: Message, token: bytes) -> bytes:
-        if self._seals:
-            return self._context.unseal(message, token)
-        if self._signs:
-            self._context.verify(message, token)
-        return message.body
-
-    def _closed(self, message: Message) -> bytes:
-        if self._seals:
-            body, token = self._context.seal(message)
-            return message.head + body + message.sec_trailer + token
-        return b"".join((*message, self._context.sign(message)))
-
-    def _agrees(self, parsed: Pdu) -> bool:
-        return parsed.auth_type == self._auth_type and parsed.auth_level == self._level
-
-    def _noted(self, progress: Progress) -> Progress:
-        self.done = isinstance(progress, Reply) and progress.done
-        return progress
+            raise UnexpectedProtection(
+                self.failure or "a request before the client was authenticated"
+            )
+        if not self.agrees(parsed):
+            raise UnexpectedProtection(
+                "a request with another protection than the client authenticated for"
+            )
+        return self.opened(parsed, data)
 
 
 class Channels:
-    """All of an association's. Whoever owns it stops reading while `question` stands."""
+    """The owner, an association, stops reading while `pending_verification` is set."""
 
     def __init__(self, acceptors: Optional[Acceptors]) -> None:
-        self.question: Optional[NtlmResponse] = None
-        self.header_signing = False
-        self.begun = False  # whether there are any
+        self.pending_verification: Optional[NtlmResponse] = None
+        self.header_signing = False  # agreed on with the first token
         self._acceptors = acceptors
         self._channels: dict[int, Channel] = {}
-        self._asking: Optional[Channel] = None
+        self._verifying: Optional[Channel] = None
 
     @property
     def unfinished(self) -> bool:
@@ -163,39 +126,43 @@ class Channels:
         return any(not channel.done for channel in self._channels.values())
 
     def leg(self, parsed: Pdu, data: bytes) -> Optional[Reply]:
-        """Take the token of a bind, alter_context or auth3; None when there is a question
-        now. Raises: AuthenticationError."""
+        """Take the token of a bind, alter_context or auth3. None when `pending_verification`
+        is set now. Raises: AuthenticationError."""
         channel = self._channels.get(parsed.auth_context_id)
         if channel is None:
             channel = self._begin(parsed)
-        progress = channel.step(parsed, data[parsed.token :])
-        if isinstance(progress, Reply):
-            return progress
-        self.question, self._asking = progress, channel
+        result = channel.step(parsed, data[parsed.token :])
+        if isinstance(result, Reply):
+            return result
+        self.pending_verification, self._verifying = result, channel
         return None
 
-    def resume(self, answer: VerifiedAccount) -> Reply:
+    def resume(self, verified: VerifiedAccount) -> Reply:
         """Raises: AuthenticationError."""
-        channel, self._asking, self.question = self._asking, None, None
+        channel, self._verifying, self.pending_verification = self._verifying, None, None
         if channel is None:
-            raise AuthenticationError("an answer to no question")
-        return channel.resume(answer)
+            raise AuthenticationError("no verification is pending")
+        return channel.resume(verified)
 
     def fail(self, context_id: int, why: str) -> None:
         if context_id in self._channels:
             self._channels[context_id].fail(why)
 
-    def open(self, parsed: Pdu, data: bytes) -> tuple[bytes, Optional[Security]]:
-        """The stub in a fragment of a request, and how it was secured. Raises: BadSignature."""
+    def unprotect(self, parsed: Pdu, data: bytes) -> tuple[bytes, Optional[Security]]:
+        """The stub in a fragment of a request, and how it was protected: None if the client
+        has not begun to authenticate.
+
+        Raises: UnexpectedProtection, BadSignature.
+        """
         if not parsed.token_size:
             return data[parsed.body : parsed.body + parsed.body_size], self._without_verifier()
         channel = self._channels.get(parsed.auth_context_id)
         if channel is None:
-            raise NotAgreed("a verifier without a security context")
-        return channel.open(parsed, data), channel.security()
+            raise UnexpectedProtection("a verifier without a security context")
+        return channel.unprotect(parsed, data), channel.security()
 
     def channel(self, security: Security) -> Channel:
-        """The one that a call came through."""
+        """The one that protected a request."""
         return self._channels[security.context_id]
 
     def _begin(self, parsed: Pdu) -> Channel:
@@ -207,21 +174,20 @@ class Channels:
             raise AuthenticationError("too many security contexts")
         if not self._channels:
             self.header_signing = bool(parsed.flags & Flag.SUPPORT_HEADER_SIGNING)
-        terms = Terms(_level(parsed.auth_level), self.header_signing)
-        context = self._acceptors.begin(parsed.auth_type, terms)
-        channel = Channel(context, parsed.auth_type, terms, parsed.auth_context_id)
+        parameters = AuthParameters(_level(parsed.auth_level), self.header_signing)
+        context = self._acceptors.begin(parsed.auth_type, parameters)
+        channel = Channel(context, parsed.auth_type, parameters, parsed.auth_context_id)
         self._channels[parsed.auth_context_id] = channel
-        self.begun = True
         return channel
 
     def _without_verifier(self) -> Optional[Security]:
-        """Clients of level CONNECT, if they have but one context, may leave it out."""
+        """A client of level CONNECT with a single context may omit verifiers."""
         if not self._channels:
             return None
         channel, *others = self._channels.values()
         if others or not channel.optional:
-            why = channel.failure or "a request without the verifier that was agreed upon"
-            raise NotAgreed(why)
+            why = channel.failure or "a request without the verifier that was agreed on"
+            raise UnexpectedProtection(why)
         return channel.security()
 
 

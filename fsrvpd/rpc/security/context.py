@@ -1,9 +1,8 @@
-"""What the association asks of a security provider, whichever it is.
+"""The interface of a security provider: what an association requires of every one.
 
-A context begins with the client's first token and is stepped with each further one. It
-answers with a `Reply`, or, when the account's key must be asked for, with the question:
-then `resume` takes the answer whenever that comes. Once a reply says `done` the context
-protects messages.
+An acceptor's context begins with the client's first token and takes a step with each further one. A
+step returns a `Reply`, or an `NtlmResponse` that must be verified first; then `resume`
+takes the result, whenever it comes. Once a reply is `done` the context protects PDUs.
 
 Spec: MS-RPCE 2.2.1.1.7, 2.2.1.1.8, 3.3.1.5.2.
 """
@@ -18,7 +17,7 @@ from fsrvpd.protocol.ports import NtlmResponse, VerifiedAccount
 
 
 class AuthType(IntEnum):
-    """Spec: MS-RPCE 2.2.1.1.7; those that MS-FSRVP 3.1.4 admits."""
+    """Spec: MS-RPCE 2.2.1.1.7; those that MS-FSRVP 3.1.4 allows."""
 
     GSS_NEGOTIATE = 9
     WINNT = 10
@@ -37,23 +36,23 @@ class AuthLevel(IntEnum):
 
 
 class BadSignature(FsrvpdError):
-    """A message is not what the authenticated peer sent: the association must end."""
+    """A PDU is not what the authenticated client sent: the association must end."""
 
 
-class NotAgreed(BadSignature):
-    """A message on other terms than the authentication's: whatever it is, it is refused
-    before any signature is looked at."""
+class UnexpectedProtection(BadSignature):
+    """A PDU has another protection than the authentication agreed on: it is refused before
+    its signature is verified."""
 
 
-class Terms(NamedTuple):
-    """What the first PDU with a token settles for a context, beside the provider."""
+class AuthParameters(NamedTuple):
+    """What the first PDU with a token determines for a context, beside the provider."""
 
     level: AuthLevel
     header_signing: bool  # PFC_SUPPORT_HEADER_SIGN was set by both sides
 
     @property
     def needs_signing(self) -> bool:
-        """CALL and PKT are treated as PKT_INTEGRITY, as the next level that we support."""
+        """CALL and PKT are treated as PKT_INTEGRITY, the next level that is supported."""
         return self.level >= AuthLevel.CALL
 
     @property
@@ -62,9 +61,9 @@ class Terms(NamedTuple):
 
 
 class Principal(NamedTuple):
-    """Whom the client proved to be."""
+    """The account that the client has proved to be."""
 
-    account: str  # DOMAIN\\name or name@REALM, for logs
+    account: str  # DOMAIN\\name, as smbd spells it
     user_sid: str
 
 
@@ -75,53 +74,69 @@ class Reply(NamedTuple):
     done: bool
 
 
-Progress = Union[Reply, NtlmResponse]
+StepResult = Union[Reply, NtlmResponse]
 
 
-class Message(NamedTuple):
-    """A request or response PDU in the three parts that differ in protection: `head` up
-    to the stub, `body` with verification trailer and padding, the 8 bytes of sec_trailer."""
+class PduParts(NamedTuple):
+    """A request or response PDU in the three parts that are protected in different ways: `head`
+    up to the stub, `body` with verification trailer and padding, 8 bytes of sec_trailer."""
 
     head: bytes
     body: bytes
     sec_trailer: bytes
 
 
-class SecurityContext(Protocol):
-    """One client, proved or being proved, on one association."""
-
-    @property
-    def principal(self) -> Optional[Principal]:
-        """None until a reply said `done`."""
-
-    def step(self, token: bytes) -> Progress:
-        """Take the client's next token. Raises: AuthenticationError; then it is over."""
-
-    def resume(self, answer: VerifiedAccount) -> Reply:
-        """Go on after a step that asked. Raises: AuthenticationError."""
+class Protection(Protocol):
+    """What an established security context does to PDUs, at either end of the wire."""
 
     def token_size(self, body_size: int) -> int:
-        """Size in bytes of the token that will protect a body of this size: it stands in
-        the head that the token signs."""
+        """Size in bytes of the token that will protect a body of this size: it is part of the
+        head that the token signs."""
 
-    def sign(self, message: Message) -> bytes:
-        """The token of a message that goes out in clear."""
+    def sign(self, parts: PduParts) -> bytes:
+        """The token of a PDU that is sent unencrypted."""
 
-    def verify(self, message: Message, token: bytes) -> None:
+    def verify(self, parts: PduParts, token: bytes) -> None:
         """Raises: BadSignature."""
 
-    def seal(self, message: Message) -> tuple[bytes, bytes]:
+    def seal(self, parts: PduParts) -> tuple[bytes, bytes]:
         """The encrypted body, as long as the plain one, and the token."""
 
-    def unseal(self, message: Message, token: bytes) -> bytes:
+    def unseal(self, parts: PduParts, token: bytes) -> bytes:
         """The plain body. Raises: BadSignature."""
 
 
+class SecurityContext(Protection, Protocol):
+    """One client that authenticates, or has, on one association."""
+
+    @property
+    def principal(self) -> Optional[Principal]:
+        """None until a reply was `done`."""
+
+    @property
+    def answers_last_token(self) -> bool:
+        """Whether the client's last token needs a reply, so that auth3 cannot carry it."""
+
+    def step(self, token: bytes) -> StepResult:
+        """Take the client's next token. Raises: AuthenticationError, which ends it."""
+
+    def resume(self, verified: VerifiedAccount) -> Reply:
+        """Continue after a step that returned an NtlmResponse. Raises: AuthenticationError."""
+
+
+class Initiator(Protection, Protocol):
+    """The client's end: who authenticates, or has, to one server on one association."""
+
+    def step(self, token: bytes) -> Reply:
+        """Take the server's next token, b"" for the first step, and return the next one for it.
+        Raises: AuthenticationError, which ends it."""
+
+
 class Mechanism(SecurityContext, Protocol):
-    """A context that SPNEGO can negotiate: it can also sign what is no PDU."""
+    """A context that SPNEGO can negotiate: it also signs data that is not a PDU."""
 
     def mic(self, data: bytes) -> bytes:
-        """The token for SPNEGO's list of mechanisms."""
+        """The token for SPNEGO's list of mechanisms (mechListMIC)."""
 
     def verify_mic(self, data: bytes, token: bytes) -> None:
         """Raises: BadSignature."""

@@ -1,6 +1,6 @@
-"""The little DER that SPNEGO needs: definite lengths, one-byte tags, nothing left over.
+"""The subset of DER that SPNEGO needs: definite lengths and one-byte tags.
 
-Spec: X.690 10.1, 8.1.2; MS-SPNG peers send nothing beyond that.
+Spec: X.690 10.1, 8.1.2; peers that implement MS-SPNG send no more than that.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class DerReader:
         return self._data[self._offset] if self._offset < len(self._data) else None
 
     def take(self, tag: int) -> bytes:
-        """The content of the next element, which must carry the tag."""
+        """The content of the next element, which must have this tag."""
         if self.peek() != tag:
-            raise AuthenticationError(f"DER: tag {self.peek()} where {tag:#x} belongs")
+            raise AuthenticationError(f"DER: tag {self.peek()} instead of {tag:#x}")
         self._offset += 1
         size = self._length()
         start, self._offset = self._offset, self._offset + size
         if self._offset > len(self._data):
-            raise AuthenticationError(f"DER: {size} bytes announced, fewer follow")
+            raise AuthenticationError(f"DER: {size} bytes announced, but fewer follow")
         return self._data[start : self._offset]
 
     def optional(self, tag: int) -> Optional[bytes]:
@@ -65,7 +65,7 @@ class DerReader:
         return self._data[self._offset :]
 
     def _length(self) -> int:
-        """In the fewest bytes, as DER demands, and at most two: 64 KiB hold any token."""
+        """In the fewest bytes, as DER requires, and at most two: no token exceeds 64 KiB."""
         first = self._byte()
         if first < 0x80:
             return first

@@ -1,7 +1,7 @@
-"""The NTLM acceptor: NTLMv2 with extended session security, 128 bits, nobody anonymous.
+"""The NTLM acceptor: NTLMv2, extended session security, 128-bit keys, never anonymous.
 
-It never sees a password or its hash: the client's response goes to whoever knows the
-account, and what comes back is the session's base key. Spec: MS-NLMP 3.2.5.1.
+It never sees a password or its hash: it hands out the client's response to be verified, and
+gets back the session base key. Spec: MS-NLMP 3.2.5.1.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import NamedTuple, Optional, Union
 from fsrvpd.errors import AuthenticationError
 from fsrvpd.protocol.ports import NtlmResponse, VerifiedAccount
 from fsrvpd.rpc.security import ntlm_messages
-from fsrvpd.rpc.security.context import BadSignature, Message, Principal, Reply, Terms
+from fsrvpd.rpc.security.context import AuthParameters, BadSignature, PduParts, Principal, Reply
 from fsrvpd.rpc.security.ntlm_messages import Authenticate, Flags, Names
-from fsrvpd.rpc.security.ntlm_session import TOKEN_SIZE, NtlmSession, hmac_md5, rc4
+from fsrvpd.rpc.security.ntlm_session import TOKEN_SIZE, NtlmSession, rc4
 
 KEY_SIZE = 16
 
-# Without these there is no protection worth the name; every client since 2000 has them.
-_DEMANDED = Flags.UNICODE | Flags.EXTENDED_SESSIONSECURITY | Flags.KEY_128
-_ECHOED = _DEMANDED | Flags.SIGN | Flags.SEAL | Flags.KEY_EXCH | Flags.KEY_56 | Flags.VERSION
+# Without these there is no real protection; every client since 2000 supports them.
+_REQUIRED = Flags.UNICODE | Flags.EXTENDED_SESSIONSECURITY | Flags.KEY_128
+_ECHOED = _REQUIRED | Flags.SIGN | Flags.SEAL | Flags.KEY_EXCH | Flags.KEY_56 | Flags.VERSION
 _OURS = Flags.NTLM | Flags.ALWAYS_SIGN | Flags.REQUEST_TARGET | Flags.TARGET_INFO
 
 
-class Offer(NamedTuple):
-    """What one acceptor needs beside the client's tokens: a fresh nonce of 8 bytes, and
+class ChallengeFields(NamedTuple):
+    """What the server puts into a CHALLENGE_MESSAGE: its names, a new nonce of 8 bytes, and
     the time in 100 ns since 1601-01-01 UTC."""
 
     names: Names
@@ -34,84 +34,86 @@ class Offer(NamedTuple):
 
 
 class NtlmAcceptor:
-    """A `Mechanism`. Three legs: negotiate, challenge, authenticate."""
+    """A `Mechanism` of three legs: negotiate, challenge, authenticate."""
 
     principal: Optional[Principal] = None
+    answers_last_token = False
 
-    def __init__(self, terms: Terms, offer: Offer) -> None:
-        self._terms = terms
-        self._offer = offer
+    def __init__(self, parameters: AuthParameters, fields: ChallengeFields) -> None:
+        self._parameters = parameters
+        self._fields = fields
         self._negotiate = b""
         self._challenge = b""
         self._offered = 0
-        self._waiting: Optional[tuple[bytes, Authenticate]] = None
+        self._pending: Optional[tuple[bytes, Authenticate]] = None
         self._session: Optional[NtlmSession] = None
 
     def step(self, token: bytes) -> Union[Reply, NtlmResponse]:
         if not self._challenge:
-            return self._answer_negotiate(token)
-        if self._waiting is not None or self._session is not None:
+            return self._take_negotiate(token)
+        if self._pending is not None or self._session is not None:
             raise AuthenticationError("NTLM: a token after the last one")
-        return self._ask_about(token)
+        return self._take_authenticate(token)
 
-    def resume(self, answer: VerifiedAccount) -> Reply:
-        if self._waiting is None:
-            raise AuthenticationError("NTLM: an answer to no question")
-        (token, message), self._waiting = self._waiting, None
-        key = _exported_key(message, answer.session_base_key)
+    def resume(self, verified: VerifiedAccount) -> Reply:
+        if self._pending is None:
+            raise AuthenticationError("NTLM: no verification is pending")
+        (token, message), self._pending = self._pending, None
+        key = _exported_key(message, verified.session_base_key)
         self._check_mic(token, message, key)
         self._session = NtlmSession(key, bool(message.flags & Flags.KEY_EXCH))
-        self.principal = Principal(answer.account, answer.user_sid)
+        self.principal = Principal(verified.account, verified.user_sid)
         return Reply(b"", True)
 
     def token_size(self, body_size: int) -> int:
         return TOKEN_SIZE
 
-    # NTLM signs header and trailer whether or not that was negotiated: MS-NLMP 3.4.6.1
-    # has NTLMv2 cover every buffer.
+    # NTLM signs header and trailer, negotiated or not: by MS-NLMP 3.4.6.1 NTLMv2 covers every
+    # buffer.
 
-    def sign(self, message: Message) -> bytes:
-        return self._open().sign(b"".join(message))
+    def sign(self, parts: PduParts) -> bytes:
+        return self._established().sign(b"".join(parts))
 
-    def verify(self, message: Message, token: bytes) -> None:
-        self._open().verify(b"".join(message), token)
+    def verify(self, parts: PduParts, token: bytes) -> None:
+        self._established().verify(b"".join(parts), token)
 
-    def seal(self, message: Message) -> tuple[bytes, bytes]:
-        return self._open().seal(*message)
+    def seal(self, parts: PduParts) -> tuple[bytes, bytes]:
+        return self._established().seal(*parts)
 
-    def unseal(self, message: Message, token: bytes) -> bytes:
-        return self._open().unseal(*message, token)
+    def unseal(self, parts: PduParts, token: bytes) -> bytes:
+        return self._established().unseal(*parts, token)
 
     def mic(self, data: bytes) -> bytes:
-        token = self._open().sign(data)
-        self._open().rewind()
+        token = self._established().sign(data)
+        self._established().rewind()
         return token
 
     def verify_mic(self, data: bytes, token: bytes) -> None:
-        self._open().verify(data, token)
-        self._open().rewind()
+        self._established().verify(data, token)
+        self._established().rewind()
 
-    def _answer_negotiate(self, token: bytes) -> Reply:
+    def _take_negotiate(self, token: bytes) -> Reply:
         asked = ntlm_messages.negotiate_flags(token)
-        self._demand(asked)
-        names = self._offer.names
+        self._require(asked)
+        names = self._fields.names
         target = Flags.TARGET_TYPE_DOMAIN if names.is_member else Flags.TARGET_TYPE_SERVER
         self._offered = int((asked & _ECHOED) | _OURS | target)
         self._negotiate = token
         self._challenge = ntlm_messages.challenge(
-            self._offered, self._offer.nonce, names, self._offer.file_time
+            self._offered, self._fields.nonce, names, self._fields.file_time
         )
         return Reply(self._challenge, False)
 
-    def _ask_about(self, token: bytes) -> NtlmResponse:
+    def _take_authenticate(self, token: bytes) -> NtlmResponse:
         sent = ntlm_messages.authenticate(token)
         if not sent.account or sent.flags & Flags.ANONYMOUS:
             raise AuthenticationError("NTLM: anonymous authentication is refused")
         message = sent._replace(flags=sent.flags & self._offered)
-        self._demand(message.flags)
-        self._waiting = (token, message)
+        self._require(message.flags)
+        _check_session_key(message)
+        self._pending = (token, message)
         return NtlmResponse(
-            challenge=self._offer.nonce,
+            challenge=self._fields.nonce,
             account=message.account,
             domain=message.domain,
             workstation=message.workstation,
@@ -119,40 +121,49 @@ class NtlmAcceptor:
             lm_response=message.lm_response,
         )
 
-    def _demand(self, flags: int) -> None:
-        """What the level needs must be among the flags, and so in the keys that follow."""
-        wanted = _DEMANDED
-        if self._terms.needs_signing:
+    def _require(self, flags: int) -> None:
+        """The flags must include what the level needs: they determine the keys."""
+        wanted = _REQUIRED
+        if self._parameters.needs_signing:
             wanted |= Flags.SIGN
-        if self._terms.needs_sealing:
+        if self._parameters.needs_sealing:
             wanted |= Flags.SEAL
         missing = wanted & ~flags
         if missing:
-            raise AuthenticationError(f"NTLM: the client does without {missing!r}")
+            raise AuthenticationError(f"NTLM: the client does not offer {missing!r}")
 
     def _check_mic(self, token: bytes, message: Authenticate, key: bytes) -> None:
-        """Spec: MS-NLMP 3.2.5.1.2: it covers all three messages, so none was altered."""
+        """The MIC proves that none of the three messages was altered. Spec: MS-NLMP 3.2.5.1.2."""
         if message.mic is None:
             return
         signed = self._negotiate + self._challenge + ntlm_messages.without_mic(token)
-        if not hmac.compare_digest(hmac_md5(key, signed), message.mic):
+        if not hmac.compare_digest(hmac.digest(key, signed, "md5"), message.mic):
             raise AuthenticationError("NTLM: the message integrity code does not match")
 
-    def _open(self) -> NtlmSession:
+    def _established(self) -> NtlmSession:
         if self._session is None:
-            raise BadSignature("NTLM: a signed message before the client was authenticated")
+            raise BadSignature("NTLM: a signed message before the client has authenticated")
         return self._session
 
 
+def _check_session_key(message: Authenticate) -> None:
+    """Raises: AuthenticationError if no key can be had from the message, whoever sent it."""
+    size = len(message.encrypted_session_key)
+    if _has_session_key(message) and size != KEY_SIZE:
+        raise AuthenticationError(f"NTLM: an encrypted session key of {size} bytes")
+
+
+def _has_session_key(message: Authenticate) -> bool:
+    """Samba sends a key even when nothing will be signed. Spec: MS-NLMP 3.2.5.1.2."""
+    if not message.flags & Flags.KEY_EXCH:
+        return False
+    return bool(message.encrypted_session_key or message.flags & (Flags.SIGN | Flags.SEAL))
+
+
 def _exported_key(message: Authenticate, base_key: bytes) -> bytes:
-    """Spec: MS-NLMP 3.2.5.1.2. Samba sends a key also where nothing is to be signed."""
+    """Spec: MS-NLMP 3.2.5.1.2."""
     if len(base_key) != KEY_SIZE:
         raise AuthenticationError(f"NTLM: a session base key of {len(base_key)} bytes")
-    if not message.flags & Flags.KEY_EXCH:
+    if not _has_session_key(message):
         return base_key
-    encrypted = message.encrypted_session_key
-    if not encrypted and not message.flags & (Flags.SIGN | Flags.SEAL):
-        return base_key
-    if len(encrypted) != KEY_SIZE:
-        raise AuthenticationError(f"NTLM: an encrypted session key of {len(encrypted)} bytes")
-    return rc4(base_key, encrypted)
+    return rc4(base_key, message.encrypted_session_key)

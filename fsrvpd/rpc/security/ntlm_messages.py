@@ -1,4 +1,4 @@
-"""The three NTLM messages as bytes: two read with every offset distrusted, one written.
+"""The three NTLM messages: reads two, checking every offset, and writes one.
 
 Spec: MS-NLMP 2.2.1, 2.2.2.1, 2.2.2.7.
 """
@@ -12,10 +12,10 @@ from typing import Iterator, NamedTuple, Optional
 from fsrvpd.errors import AuthenticationError
 
 SIGNATURE = b"NTLMSSP\0"
-MAX_MESSAGE = 16 * 1024  # names, some AV pairs and a key; Windows' own stay below 2 KiB
+MAX_MESSAGE = 16 * 1024  # bytes; those of Windows are shorter than 2 KiB
 
 _NEGOTIATE, _CHALLENGE, _AUTHENTICATE = 1, 2, 3
-_NEGOTIATE_SIZE = 16  # up to the flags; the names behind them are not believed anyway
+_NEGOTIATE_SIZE = 16  # up to the flags; the names after them are ignored
 _CHALLENGE_SIZE = 56
 _AUTHENTICATE_SIZE = 64
 _MIC_OFFSET, _MIC_SIZE = 72, 16
@@ -28,7 +28,7 @@ _U32 = struct.Struct("<I")
 
 
 class Flags(IntFlag):
-    """Spec: MS-NLMP 2.2.2.5; those that matter here."""
+    """Spec: MS-NLMP 2.2.2.5; those that are used here."""
 
     UNICODE = 0x00000001
     REQUEST_TARGET = 0x00000004
@@ -64,8 +64,8 @@ AV_FLAG_MIC = 0x2
 
 
 class Names(NamedTuple):
-    """How the server presents itself. The name of the DNS domain may be empty, that of
-    the computer not: impacket 0.13 breaks without it."""
+    """The names that the server gives itself. `dns_domain` may be empty; `dns_computer` may
+    not, since impacket 0.13 fails without it."""
 
     netbios_computer: str
     netbios_domain: str
@@ -75,7 +75,7 @@ class Names(NamedTuple):
 
 
 class Authenticate(NamedTuple):
-    """AUTHENTICATE_MESSAGE. `mic` is None when the client promised none."""
+    """AUTHENTICATE_MESSAGE. `mic` is None when the client announces none."""
 
     flags: int
     account: str
@@ -105,7 +105,7 @@ def challenge(flags: int, nonce: bytes, names: Names, file_time: int) -> bytes:
 
 
 def authenticate(token: bytes) -> Authenticate:
-    """Read an AUTHENTICATE_MESSAGE that carries NTLMv2. Raises: AuthenticationError."""
+    """Read an AUTHENTICATE_MESSAGE with an NTLMv2 response. Raises: AuthenticationError."""
     _expect(token, _AUTHENTICATE, _AUTHENTICATE_SIZE)
     nt_response = _field(token, 20)
     mic = _mic(token) if _promises_mic(nt_response) else None
@@ -123,7 +123,7 @@ def authenticate(token: bytes) -> Authenticate:
 
 
 def without_mic(token: bytes) -> bytes:
-    """The message as its MIC signs it: with zeros in place of the MIC."""
+    """The message as its MIC signs it: the MIC itself is zero."""
     return token[:_MIC_OFFSET] + bytes(_MIC_SIZE) + token[_MIC_OFFSET + _MIC_SIZE :]
 
 
@@ -135,7 +135,7 @@ def _expect(token: bytes, kind: int, size: int) -> None:
 
 
 def _field(token: bytes, at: int, first: int = _AUTHENTICATE_SIZE) -> bytes:
-    """The bytes that a field points to, which must lie behind the fixed part."""
+    """The bytes that a field points to, which must lie after the fixed part."""
     size, _, offset = _FIELD.unpack_from(token, at)
     if size == 0:
         return b""
@@ -147,11 +147,11 @@ def _field(token: bytes, at: int, first: int = _AUTHENTICATE_SIZE) -> bytes:
 
 
 def _name(raw: bytes) -> str:
-    """A name in UTF-16. One with control characters names nobody and could cheat a log."""
+    """A name in UTF-16. Control characters are refused: they could forge lines of a log."""
     try:
         name = raw.decode("utf-16-le")
     except UnicodeDecodeError as error:
-        raise AuthenticationError("NTLM: a name is no UTF-16") from error
+        raise AuthenticationError("NTLM: a name is not UTF-16") from error
     if any(character < " " for character in name):
         raise AuthenticationError("NTLM: control characters in a name")
     return name
@@ -165,7 +165,7 @@ def _mic(token: bytes) -> bytes:
 
 
 def _promises_mic(nt_response: bytes) -> bool:
-    """Whether the client says, in what its password signs, that a MIC is there."""
+    """Whether the client announces a MIC, in the part that its password signs."""
     if len(nt_response) < _PROOF_SIZE + _BLOB_HEAD:
         raise AuthenticationError("NTLM: no NTLMv2 response; NTLMv1 and anonymous are refused")
     if nt_response[_PROOF_SIZE : _PROOF_SIZE + 2] != b"\x01\x01":
@@ -177,7 +177,7 @@ def _promises_mic(nt_response: bytes) -> bool:
 
 
 def _av_pairs(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Spec: MS-NLMP 2.2.2.1; the list must end properly, what follows it is padding."""
+    """Spec: MS-NLMP 2.2.2.1. The list must end with its terminator; padding may follow."""
     offset = 0
     while offset + _AV_HEAD.size <= len(data):
         av_id, size = _AV_HEAD.unpack_from(data, offset)
@@ -192,7 +192,7 @@ def _av_pairs(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _target_info(names: Names, file_time: int) -> bytes:
-    """With a time in it, clients protect the exchange by a MIC (MS-NLMP 3.1.5.1.2)."""
+    """It has a time, so that clients protect the exchange by a MIC (MS-NLMP 3.1.5.1.2)."""
     texts = (
         (AvId.NB_DOMAIN_NAME, names.netbios_domain),
         (AvId.NB_COMPUTER_NAME, names.netbios_computer),

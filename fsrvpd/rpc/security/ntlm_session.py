@@ -1,6 +1,6 @@
-"""NTLM's keys and what they protect: extended session security and nothing weaker.
+"""NTLM's keys, signatures and encryption, for extended session security only.
 
-Spec: MS-NLMP 3.4, with the 128-bit keys that `fsrvpd.rpc.security.ntlm` insists on.
+Spec: MS-NLMP 3.4, with the 128-bit keys that `fsrvpd.rpc.security.ntlm` requires.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from fsrvpd.rpc.security.context import BadSignature
 
 TOKEN_SIZE = 16
 
-_MD5_BLOCK = 64
-_AHEAD = 1024  # bytes
 _VERSION = 1
 _TOKEN = struct.Struct("<I8sI")
 _U32 = struct.Struct("<I")
@@ -24,55 +22,12 @@ _CLIENT = "client-to-server"
 _SERVER = "server-to-client"
 
 
-def hmac_md5(key: bytes, data: bytes) -> bytes:
-    return hmac.new(key, data, "md5").digest()
-
-
 def rc4(key: bytes, data: bytes) -> bytes:
     return ARC4.new(key).encrypt(data)
 
 
-class KeyedMd5:
-    """HMAC-MD5 of many messages under one key of up to 64 bytes. What depends on the key
-    alone is hashed once: `hmac` begins anew each time, which takes twice as long. RFC 2104."""
-
-    def __init__(self, key: bytes) -> None:
-        block = key.ljust(_MD5_BLOCK, b"\0")
-        self._inner, self._outer = (
-            hashlib.md5(bytes(byte ^ pad for byte in block), usedforsecurity=False)
-            for pad in (0x36, 0x5C)
-        )
-
-    def digest(self, data: bytes) -> bytes:
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(data)
-        outer.update(inner.digest())
-        return outer.digest()
-
-
-class KeyStream:
-    """RC4 whose stream is drawn ahead: one call of the cipher takes longer than it works."""
-
-    def __init__(self, key: bytes) -> None:
-        self._cipher = ARC4.new(key)
-        self._drawn = b""
-        self._used = 0
-
-    def crypt(self, data: bytes) -> bytes:
-        """Encrypt or decrypt what comes next."""
-        size = len(data)
-        end = self._used + size
-        if end > len(self._drawn):
-            rest = self._drawn[self._used :]
-            self._drawn = rest + self._cipher.encrypt(bytes(max(_AHEAD, size)))
-            self._used, end = 0, size
-        key, self._used = self._drawn[self._used : end], end
-        crypted = int.from_bytes(data, "little") ^ int.from_bytes(key, "little")
-        return crypted.to_bytes(size, "little")
-
-
 class NtlmSession:
-    """Both directions of an authenticated connection, from the acceptor's end."""
+    """Both directions of an authenticated connection, from the acceptor's side."""
 
     def __init__(self, session_key: bytes, key_exchange: bool) -> None:
         self._incoming = Direction(session_key, _CLIENT, key_exchange)
@@ -86,7 +41,7 @@ class NtlmSession:
         return sealed, self._outgoing.token(head + body + tail)
 
     def verify(self, signed: bytes, token: bytes) -> None:
-        """Raises: BadSignature, also when the message is a replay or one was left out."""
+        """Raises: BadSignature, also for a replayed message or after a missing one."""
         if not hmac.compare_digest(self._incoming.token(signed), token):
             raise BadSignature("NTLM: the signature does not match the message")
 
@@ -97,7 +52,7 @@ class NtlmSession:
         return body
 
     def rewind(self) -> None:
-        """SPNEGO's own signatures use up sequence numbers but no key stream.
+        """SPNEGO's own signatures consume sequence numbers but no key stream.
 
         Spec: MS-SPNG 3.2.5.1.
         """
@@ -110,24 +65,27 @@ class Direction:
 
     def __init__(self, session_key: bytes, mode: str, key_exchange: bool) -> None:
         self.signing_key = _derived(session_key, mode, "signing")
-        self._keyed = KeyedMd5(self.signing_key)
+        self._mac = hmac.new(self.signing_key, digestmod="md5")
         self.sealing_key = _derived(session_key, mode, "sealing")
         self._key_exchange = key_exchange
         self._sequence = 0
         self.rewind()
 
     def rewind(self) -> None:
-        self._stream = KeyStream(self.sealing_key)
+        self._cipher = ARC4.new(self.sealing_key)
 
     def crypt(self, data: bytes) -> bytes:
-        return self._stream.crypt(data)
+        """Encrypt or decrypt what comes next."""
+        return self._cipher.encrypt(data)
 
     def token(self, signed: bytes) -> bytes:
         """NTLMSSP_MESSAGE_SIGNATURE over the next message in this direction."""
         sequence = self._sequence
-        checksum = self._keyed.digest(_U32.pack(sequence) + signed)[:8]
+        mac = self._mac.copy()
+        mac.update(_U32.pack(sequence) + signed)
+        checksum = mac.digest()[:8]
         if self._key_exchange:
-            checksum = self._stream.crypt(checksum)
+            checksum = self._cipher.encrypt(checksum)
         self._sequence = (sequence + 1) & 0xFFFFFFFF
         return _TOKEN.pack(_VERSION, checksum, sequence)
 

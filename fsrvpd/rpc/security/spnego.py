@@ -1,9 +1,9 @@
-"""The SPNEGO acceptor: chooses a mechanism from the client's list and hands it the tokens.
+"""The SPNEGO acceptor: chooses a mechanism from the client's list and passes tokens to it.
 
-All our mechanisms end with the client's token, so the client sends its signature over
-the list of mechanisms first, with that token, and ours answers it. Where the client's
-first choice was not ours these signatures are the only proof that nobody shortened the
-list, and without them it ends.
+Every mechanism here ends with a token of the client. The client sends its signature over
+the list of mechanisms with that token, and the server answers with its own. If the client's
+first choice was not accepted, only these signatures prove that nobody shortened the list:
+without them the authentication fails.
 
 Spec: RFC 4178 4.2, 5; MS-SPNG 3.2.5, 3.1.5.1.
 """
@@ -18,36 +18,40 @@ from fsrvpd.rpc.security import spnego_messages
 from fsrvpd.rpc.security.context import (
     BadSignature,
     Mechanism,
-    Message,
+    PduParts,
     Principal,
-    Progress,
     Reply,
+    StepResult,
 )
 from fsrvpd.rpc.security.spnego_messages import NegState
 
 NTLMSSP_OID = bytes.fromhex("2b06010401823702020a")  # 1.3.6.1.4.1.311.2.2.10
 KRB5_OID = bytes.fromhex("2a864886f712010202")  # 1.2.840.113554.1.2.2
-MS_KRB5_OID = bytes.fromhex("2a864882f712010202")  # 1.2.840.48018.1.2.2, Windows 2000's slip
+MS_KRB5_OID = bytes.fromhex("2a864882f712010202")  # 1.2.840.48018.1.2.2, a mistake of Windows 2000
 
-Makers = Mapping[bytes, Callable[[], Mechanism]]
+MechanismFactories = Mapping[bytes, Callable[[], Mechanism]]
 
 
 class SpnegoAcceptor:
-    """A `SecurityContext`. `makers`: per OID what begins the mechanism behind it."""
+    """A `SecurityContext`. `factories`: for each OID, what begins its mechanism."""
 
-    def __init__(self, makers: Makers) -> None:
-        self._makers = makers
+    def __init__(self, factories: MechanismFactories) -> None:
+        self._factories = factories
         self._mechanism: Optional[Mechanism] = None
-        self._raw = False  # the client left SPNEGO out
+        self._raw = False  # the client does not use SPNEGO
         self._mechanism_list = b""
         self._mic_needed = False
         self._client_mic: Optional[bytes] = None
 
     @property
+    def answers_last_token(self) -> bool:
+        return not self._raw
+
+    @property
     def principal(self) -> Optional[Principal]:
         return None if self._mechanism is None else self._mechanism.principal
 
-    def step(self, token: bytes) -> Progress:
+    def step(self, token: bytes) -> StepResult:
         if self._mechanism is None:
             return self._begin(token)
         if self._raw:
@@ -58,26 +62,26 @@ class SpnegoAcceptor:
         self._client_mic = answer.mechanism_list_mic
         return self._wrapped(self._mechanism.step(answer.token))
 
-    def resume(self, answer: VerifiedAccount) -> Reply:
-        reply = self._chosen().resume(answer)
+    def resume(self, verified: VerifiedAccount) -> Reply:
+        reply = self._chosen().resume(verified)
         return reply if self._raw else self._wrap(reply)
 
     def token_size(self, body_size: int) -> int:
         return self._chosen().token_size(body_size)
 
-    def sign(self, message: Message) -> bytes:
-        return self._chosen().sign(message)
+    def sign(self, parts: PduParts) -> bytes:
+        return self._chosen().sign(parts)
 
-    def verify(self, message: Message, token: bytes) -> None:
-        self._chosen().verify(message, token)
+    def verify(self, parts: PduParts, token: bytes) -> None:
+        self._chosen().verify(parts, token)
 
-    def seal(self, message: Message) -> tuple[bytes, bytes]:
-        return self._chosen().seal(message)
+    def seal(self, parts: PduParts) -> tuple[bytes, bytes]:
+        return self._chosen().seal(parts)
 
-    def unseal(self, message: Message, token: bytes) -> bytes:
-        return self._chosen().unseal(message, token)
+    def unseal(self, parts: PduParts, token: bytes) -> bytes:
+        return self._chosen().unseal(parts, token)
 
-    def _begin(self, token: bytes) -> Progress:
+    def _begin(self, token: bytes) -> StepResult:
         raw = _raw_mechanism(token)
         if raw is not None:
             self._raw = True
@@ -88,7 +92,7 @@ class SpnegoAcceptor:
         oid = self._choose(init.mechanisms)
         self._mechanism = self._make(oid)
         if oid != init.mechanisms[0]:
-            # The token that came along is for another mechanism. RFC 4178 4.2.2.
+            # The token is for another mechanism: RFC 4178 4.2.2.
             self._mic_needed = True
             return Reply(spnego_messages.resp(NegState.REQUEST_MIC, mechanism=oid), False)
         if init.token is None:
@@ -97,20 +101,23 @@ class SpnegoAcceptor:
 
     def _choose(self, offered: tuple[bytes, ...]) -> bytes:
         for oid in offered:
-            if oid in self._makers:
+            if oid in self._factories:
                 return oid
         raise AuthenticationError(
-            "SPNEGO: the client offers none of our mechanisms, but "
+            "SPNEGO: the client offers no supported mechanism, but "
             + (", ".join(oid.hex() for oid in offered) or "none at all")
         )
 
     def _make(self, oid: bytes) -> Mechanism:
-        if oid not in self._makers:
+        if oid not in self._factories:
             raise AuthenticationError(f"SPNEGO: mechanism {oid.hex()} is not available")
-        return self._makers[oid]()
+        return self._factories[oid]()
 
-    def _wrapped(self, progress: Progress, oid: bytes = b"") -> Progress:
-        return progress if isinstance(progress, NtlmResponse) else self._wrap(progress, oid)
+    def _wrapped(self, progress: StepResult, oid: bytes = b"") -> StepResult:
+        if isinstance(progress, NtlmResponse):
+            self._check_mic_is_there()
+            return progress
+        return self._wrap(progress, oid)
 
     def _wrap(self, reply: Reply, oid: bytes = b"") -> Reply:
         if not reply.done:
@@ -124,10 +131,9 @@ class SpnegoAcceptor:
         )
 
     def _exchange_mics(self) -> bytes:
-        """Check the client's and return ours, or nothing when there is none to answer."""
+        """Check the client's and return the server's, b"" when the client sent none."""
+        self._check_mic_is_there()
         if self._client_mic is None:
-            if self._mic_needed:
-                raise AuthenticationError("SPNEGO: no signature over the list of mechanisms")
             return b""
         try:
             self._chosen().verify_mic(self._mechanism_list, self._client_mic)
@@ -135,14 +141,18 @@ class SpnegoAcceptor:
             raise AuthenticationError(f"SPNEGO: the list of mechanisms: {error}") from error
         return self._chosen().mic(self._mechanism_list)
 
+    def _check_mic_is_there(self) -> None:
+        if self._mic_needed and self._client_mic is None:
+            raise AuthenticationError("SPNEGO: no signature over the list of mechanisms")
+
     def _chosen(self) -> Mechanism:
         if self._mechanism is None:
-            raise BadSignature("SPNEGO: a signed message before the client was authenticated")
+            raise BadSignature("SPNEGO: a signed message before the client has authenticated")
         return self._mechanism
 
 
 def _raw_mechanism(token: bytes) -> Union[bytes, None]:
-    """The mechanism of a first token that comes without SPNEGO, as Windows tolerates."""
+    """The mechanism of a first token without SPNEGO, which Windows accepts, too."""
     if token.startswith(b"NTLMSSP\0"):
         return NTLMSSP_OID
     if token[:1] == b"\x6e":  # AP-REQ, DCE style

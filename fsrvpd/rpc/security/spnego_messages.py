@@ -1,4 +1,4 @@
-"""SPNEGO's two tokens as bytes. Spec: RFC 4178 4.2, MS-SPNG 2.2.1."""
+"""Reads and writes SPNEGO's two tokens. Spec: RFC 4178 4.2, MS-SPNG 2.2.1."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class NegTokenResp(NamedTuple):
 
 
 def framed_oid(data: bytes) -> bytes:
-    """The mechanism that frames a first token (RFC 2743 3.1). Raises: AuthenticationError."""
+    """The mechanism in the frame of a first token (RFC 2743 3.1). Raises: AuthenticationError."""
     return DerReader(der.whole(data, der.APPLICATION)).take(der.OID)
 
 
 def unframed(data: bytes) -> bytes:
-    """What stands behind the mechanism's OID. Raises: AuthenticationError."""
+    """The bytes after the mechanism's OID. Raises: AuthenticationError."""
     reader = DerReader(der.whole(data, der.APPLICATION))
     reader.take(der.OID)
     return reader.rest()
@@ -55,10 +55,10 @@ def parse_init(data: bytes) -> NegTokenInit:
     """Read a framed NegTokenInit. Raises: AuthenticationError."""
     fields = DerReader(der.whole(der.whole(unframed(data), _NEG_TOKEN_INIT), der.SEQUENCE))
     mechanism_list = fields.take(der.context(0))
-    fields.optional(der.context(1))  # reqFlags: unprotected, and so without meaning
+    fields.optional(der.context(1))  # reqFlags: unprotected, and so ignored
     token = _octets(fields, 2)
-    # A server's hints and a MIC have no business in a client's first token (MS-SPNG 3.2.5):
-    # they are stepped over.
+    # A server's hints and a MIC do not belong into a client's first token (MS-SPNG 3.2.5):
+    # they are ignored.
     fields.optional(der.context(3))
     fields.optional(der.context(4))
     fields.end()
@@ -79,7 +79,7 @@ def parse_resp(data: bytes) -> NegTokenResp:
 
 
 def resp(state: NegState, *, mechanism: bytes = b"", token: bytes = b"", mic: bytes = b"") -> bytes:
-    """A NegTokenResp; what is empty is left out."""
+    """A NegTokenResp; empty fields are omitted."""
     fields = der.encode(der.context(0), der.encode(der.ENUMERATED, bytes((state,))))
     if mechanism:
         fields += der.encode(der.context(1), der.encode(der.OID, mechanism))
@@ -101,5 +101,5 @@ def _mechanisms(mechanism_list: bytes) -> tuple[bytes, ...]:
     while reader.peek() is not None:
         found.append(reader.take(der.OID))
         if len(found) > MAX_MECHANISMS:
-            raise AuthenticationError("SPNEGO: more mechanisms than there are")
+            raise AuthenticationError(f"SPNEGO: more than {MAX_MECHANISMS} mechanisms")
     return tuple(found)

@@ -1,7 +1,7 @@
 """A process that writes the same growing number into two files and into the ACL of one.
 
-It syncs what it writes, as databases do: btrfs may leave out of a snapshot what was written
-last and not synced, though it has what was done to metadata after that.
+It syncs each write, as databases do. A btrfs snapshot may lack unsynced data although it has
+later changes of metadata.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NOBODY = 0xFFFFFFFF
 
 
 class Numbers(NamedTuple):
-    """As a directory has them. The writer goes from left to right, round by round."""
+    """The numbers in a directory. Each round, the writer updates them from left to right."""
 
     first: int
     acl: int
@@ -30,10 +30,10 @@ class Numbers(NamedTuple):
 
 
 class BusyWriter:
-    """Writes from the beginning to the end of the block."""
+    """Context manager: a process writes until the block ends."""
 
     def __init__(self, first: Path, second: Path) -> None:
-        """The directories of the two files; they may be one."""
+        """`first` and `second` are the directories of the two files, and may be the same."""
         self._first, self._second = first / "first", second / "second"
 
     def __enter__(self) -> BusyWriter:
@@ -44,7 +44,7 @@ class BusyWriter:
                 self._write_until_killed()
             finally:
                 os._exit(1)
-        while self.numbers().second < 2:  # before that, nothing is being written
+        while self.numbers().second < 2:  # until then the writer has not started
             time.sleep(0.01)
         return self
 
@@ -53,7 +53,7 @@ class BusyWriter:
         os.waitpid(self._pid, 0)
 
     def numbers(self) -> Numbers:
-        """As they are now; those that follow one another may be of different moments."""
+        """Return the current numbers. They are read one after the other, while the writer runs."""
         return numbers(self._first.parent, self._second.parent)
 
     def _write_until_killed(self) -> None:
@@ -69,7 +69,7 @@ class BusyWriter:
 
 
 def numbers(first: Path, second: Path) -> Numbers:
-    """In a snapshot, or in two."""
+    """Read the numbers from one snapshot, or from two."""
     file = first / "first"
     acl = os.getxattr(file, ACL)
     user: int = struct.unpack_from("<I", acl, 4 + 8 + 4)[0]
@@ -86,7 +86,7 @@ def _put(file: Path, number: int) -> None:
 
 
 def _acl(user: int) -> bytes:
-    """One that lets a user read, in the form of linux/posix_acl_xattr.h."""
+    """Encode an ACL that lets a user read, in the format of linux/posix_acl_xattr.h."""
     entries = (
         (_USER_OBJ, 6, _NOBODY),
         (_USER, 4, user),

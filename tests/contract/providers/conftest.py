@@ -1,3 +1,11 @@
+"""One harness for each storage, and the fixture `harness`, which runs a test on all of them.
+
+A storage is a provider on a kind of file system. btrfs, XFS and ext4 are made in sparse files and
+mounted in a mount namespace of these tests alone; tests/platform prepares the others and names
+them in $FSRVPD_TEST_STORAGES. `copy` is the example of docs/writing-a-provider.md. A new provider
+needs a fixture `<storage>_harness` here, and its name in `STORAGES`.
+"""
+
 from __future__ import annotations
 
 import os
@@ -7,41 +15,46 @@ from typing import Callable, Dict, Iterator, List, Sequence
 
 import pytest
 
+from examples.provider_copy import Copy
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.protocol.ports import Provider
-from fsrvpd.providers.btrfs import Btrfs
+from fsrvpd.providers.btrfs.provider import Btrfs
 from fsrvpd.providers.cephfs import CephFs
-from fsrvpd.providers.command import Command
-from fsrvpd.providers.lvm import Lvm
-from fsrvpd.providers.reflink import Reflink
-from fsrvpd.providers.zfs import Zfs
+from fsrvpd.providers.command.provider import Command
+from fsrvpd.providers.lvm.provider import Lvm
+from fsrvpd.providers.reflink.provider import Reflink
+from fsrvpd.providers.zfs.provider import Zfs
 from tests.contract.providers import private_mounts
-from tests.contract.providers.bed import Bed
-from tests.contract.providers.ceph_bed import CephBed
-from tests.contract.providers.command_bed import CommandBed
-from tests.contract.providers.lvm_bed import LvmBed, VolumeGroup
-from tests.contract.providers.zfs_bed import Pool, ZfsBed
+from tests.contract.providers.ceph_harness import CephHarness
+from tests.contract.providers.command_harness import CommandHarness
+from tests.contract.providers.harness import Harness
+from tests.contract.providers.lvm_harness import LvmHarness, VolumeGroup
+from tests.contract.providers.zfs_harness import Pool, ZfsHarness
 from tests.platform import ceph
 from tests.platform.ceph import Cluster
 
 MakeVolume = Callable[..., Path]
-MakeBed = Callable[..., Bed]
-MakeLvmBed = Callable[[str, Path], LvmBed]
-MakeZfsBed = Callable[[Path], ZfsBed]
-PROVIDERS: Dict[str, Callable[[LiveMounts], Provider]] = {"btrfs": Btrfs, "reflink": Reflink}
-# Everywhere there are btrfs and XFS. Others need what tests/platform prepares, and says.
-BEDS = os.environ.get("FSRVPD_TEST_BEDS", "btrfs,reflink,command").split(",")
+MakeHarness = Callable[..., Harness]
+MakeLvmHarness = Callable[[str, Path], LvmHarness]
+MakeZfsHarness = Callable[[Path], ZfsHarness]
+PROVIDERS: Dict[str, Callable[[LiveMounts], Provider]] = {
+    "btrfs": Btrfs,
+    "reflink": Reflink,
+    "copy": Copy,
+}
+# These are available everywhere. Others need what tests/platform prepares.
+STORAGES = os.environ.get("FSRVPD_TEST_STORAGES", "btrfs,reflink,command,copy").split(",")
 collect_ignore = [
-    *([] if {"lvm-xfs", "zfs"} & {*BEDS} else ["test_several_volumes.py"]),
-    *([] if "lvm-xfs" in BEDS else ["test_lvm.py"]),
-    *([] if "zfs" in BEDS else ["test_zfs.py"]),
+    *([] if {"lvm-xfs", "zfs"} & {*STORAGES} else ["test_several_volumes.py"]),
+    *([] if "lvm-xfs" in STORAGES else ["test_lvm.py"]),
+    *([] if "zfs" in STORAGES else ["test_zfs.py"]),
 ]
-HOMES = ["btrfs", "reflink", "cephfs"]
+WITH_SNAPSHOT_DIRECTORY = ["btrfs", "reflink", "cephfs", "copy"]  # markers are in .fsrvpd
 
 
-def chosen(beds: Sequence[str]) -> List[str]:
-    """Those of the beds that this run is to use."""
-    return [bed for bed in beds if bed in BEDS]
+def chosen(storages: Sequence[str]) -> List[str]:
+    """Return those of the storages that this run uses."""
+    return [storage for storage in storages if storage in STORAGES]
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +64,7 @@ def _private_mounts() -> None:
 
 @pytest.fixture
 def make_volume(_private_mounts: None, tmp_path: Path) -> Iterator[MakeVolume]:
-    """Makes file systems: make_volume(kind, name, mebibytes)."""
+    """A factory of file systems: make_volume(kind, name, mebibytes)."""
     made = []
 
     def make(kind: str, name: str, mebibytes: int = 512) -> Path:
@@ -72,39 +85,51 @@ def mounts(_private_mounts: None) -> Iterator[LiveMounts]:
 
 
 @pytest.fixture
-def make_bed(mounts: LiveMounts, make_volume: MakeVolume) -> MakeBed:
-    """Makes beds: make_bed(provider, kind, mebibytes)."""
+def make_harness(mounts: LiveMounts, make_volume: MakeVolume) -> MakeHarness:
+    """A factory of harnesses: make_harness(provider, kind, mebibytes)."""
 
-    def make(name: str, kind: str, mebibytes: int = 512) -> Bed:
+    def make(name: str, kind: str, mebibytes: int = 512) -> Harness:
         volume = make_volume(kind, "große Platte", mebibytes)
-        return Bed(lambda: PROVIDERS[name](mounts), volume)
+        return Harness(lambda: PROVIDERS[name](mounts), volume)
 
     return make
 
 
 @pytest.fixture
-def btrfs_bed(make_bed: MakeBed) -> Bed:
-    return make_bed("btrfs", "btrfs")
+def btrfs_harness(make_harness: MakeHarness) -> Harness:
+    return make_harness("btrfs", "btrfs")
 
 
 @pytest.fixture
-def reflink_bed(make_bed: MakeBed) -> Bed:
-    bed = make_bed("reflink", "xfs")
-    bed.one_moment = False  # each file is of a moment of its own
-    return bed
+def reflink_harness(make_harness: MakeHarness) -> Harness:
+    harness = make_harness("reflink", "xfs")
+    harness.one_moment = False  # each file is cloned at a different moment
+    return harness
 
 
 @pytest.fixture
-def command_bed(
+def copy_harness(make_harness: MakeHarness) -> Harness:
+    harness = make_harness("copy", "ext4")
+    harness.one_moment = False
+    harness.any_file_system = True
+    harness.snapshots_many = 50  # it is slow
+    return harness
+
+
+@pytest.fixture
+def command_harness(
     make_volume: MakeVolume, mounts: LiveMounts, tmp_path: Path
-) -> Iterator[CommandBed]:
+) -> Iterator[CommandHarness]:
     volume = make_volume("btrfs", "große Platte")
-    place = tmp_path / "run"
-    bed = CommandBed(
-        volume, tmp_path, place, lambda options, at: Command(mounts, options, at, str(place))
+    mount_root = tmp_path / "run"
+    harness = CommandHarness(
+        volume,
+        tmp_path,
+        mount_root,
+        lambda options, at: Command(mounts, options, at, str(mount_root)),
     )
-    yield bed
-    bed.close()
+    yield harness
+    harness.close()
 
 
 @pytest.fixture(scope="session")
@@ -117,10 +142,10 @@ def cluster(_private_mounts: None) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def cephfs_bed(cluster: Cluster, mounts: LiveMounts) -> Iterator[Bed]:
-    bed = CephBed(cluster, lambda: CephFs(mounts))
-    yield bed
-    cluster.unmount(bed.volume)
+def cephfs_harness(cluster: Cluster, mounts: LiveMounts) -> Iterator[Harness]:
+    harness = CephHarness(cluster, lambda: CephFs(mounts))
+    yield harness
+    cluster.unmount(harness.volume)
 
 
 @pytest.fixture(scope="session")
@@ -131,33 +156,33 @@ def volume_group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VolumeGro
 
 
 @pytest.fixture
-def make_lvm_bed(volume_group: VolumeGroup, mounts: LiveMounts) -> Iterator[MakeLvmBed]:
-    """Makes beds: make_lvm_bed(kind of file system, directory)."""
-    made: List[LvmBed] = []
+def make_lvm_harness(volume_group: VolumeGroup, mounts: LiveMounts) -> Iterator[MakeLvmHarness]:
+    """A factory of harnesses: make_lvm_harness(kind of file system, directory)."""
+    made: List[LvmHarness] = []
 
-    def make(kind: str, directory: Path) -> LvmBed:
+    def make(kind: str, directory: Path) -> LvmHarness:
         directory.mkdir(exist_ok=True)
-        made.append(LvmBed(volume_group, kind, directory, lambda: Lvm(mounts)))
+        made.append(LvmHarness(volume_group, kind, directory, lambda: Lvm(mounts)))
         return made[-1]
 
     yield make
-    for bed in made:
-        bed.close()
+    for harness in made:
+        harness.close()
 
 
 @pytest.fixture
-def lvm_xfs_bed(make_lvm_bed: MakeLvmBed, tmp_path: Path) -> LvmBed:
-    return make_lvm_bed("xfs", tmp_path)
+def lvm_xfs_harness(make_lvm_harness: MakeLvmHarness, tmp_path: Path) -> LvmHarness:
+    return make_lvm_harness("xfs", tmp_path)
 
 
 @pytest.fixture
-def lvm_ext4_bed(make_lvm_bed: MakeLvmBed, tmp_path: Path) -> LvmBed:
-    return make_lvm_bed("ext4", tmp_path)
+def lvm_ext4_harness(make_lvm_harness: MakeLvmHarness, tmp_path: Path) -> LvmHarness:
+    return make_lvm_harness("ext4", tmp_path)
 
 
 @pytest.fixture
-def two_lvm_beds(make_lvm_bed: MakeLvmBed, tmp_path: Path) -> List[LvmBed]:
-    return [make_lvm_bed("xfs", tmp_path / "one"), make_lvm_bed("ext4", tmp_path / "two")]
+def two_lvm_harnesses(make_lvm_harness: MakeLvmHarness, tmp_path: Path) -> List[LvmHarness]:
+    return [make_lvm_harness("xfs", tmp_path / "one"), make_lvm_harness("ext4", tmp_path / "two")]
 
 
 @pytest.fixture(scope="session")
@@ -168,31 +193,31 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
 
 
 @pytest.fixture
-def make_zfs_bed(pool: Pool, mounts: LiveMounts) -> Iterator[MakeZfsBed]:
-    """Makes beds: make_zfs_bed(directory)."""
-    made: List[ZfsBed] = []
+def make_zfs_harness(pool: Pool, mounts: LiveMounts) -> Iterator[MakeZfsHarness]:
+    """A factory of harnesses: make_zfs_harness(directory)."""
+    made: List[ZfsHarness] = []
 
-    def make(directory: Path) -> ZfsBed:
+    def make(directory: Path) -> ZfsHarness:
         directory.mkdir(exist_ok=True)
-        made.append(ZfsBed(pool, directory, lambda: Zfs(mounts)))
+        made.append(ZfsHarness(pool, directory, lambda: Zfs(mounts)))
         return made[-1]
 
     yield make
-    for bed in made:
-        bed.close()
+    for harness in made:
+        harness.close()
 
 
 @pytest.fixture
-def zfs_bed(make_zfs_bed: MakeZfsBed, tmp_path: Path) -> ZfsBed:
-    return make_zfs_bed(tmp_path)
+def zfs_harness(make_zfs_harness: MakeZfsHarness, tmp_path: Path) -> ZfsHarness:
+    return make_zfs_harness(tmp_path)
 
 
 @pytest.fixture
-def two_zfs_beds(make_zfs_bed: MakeZfsBed, tmp_path: Path) -> List[ZfsBed]:
-    return [make_zfs_bed(tmp_path / "one"), make_zfs_bed(tmp_path / "two")]
+def two_zfs_harnesses(make_zfs_harness: MakeZfsHarness, tmp_path: Path) -> List[ZfsHarness]:
+    return [make_zfs_harness(tmp_path / "one"), make_zfs_harness(tmp_path / "two")]
 
 
-@pytest.fixture(params=BEDS)
-def bed(request: pytest.FixtureRequest) -> Bed:
-    made: Bed = request.getfixturevalue(f"{request.param.replace('-', '_')}_bed")
+@pytest.fixture(params=STORAGES)
+def harness(request: pytest.FixtureRequest) -> Harness:
+    made: Harness = request.getfixturevalue(f"{request.param.replace('-', '_')}_harness")
     return made

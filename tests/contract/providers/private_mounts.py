@@ -1,4 +1,4 @@
-"""File systems in sparse files, mounted where nobody but this process sees them."""
+"""File systems in sparse files, in mounts that only this process sees."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MAKERS = {
 
 
 def enter() -> None:
-    """Give this process a mount namespace of its own: its mounts end with it.
+    """Give this process a private mount namespace, so that its mounts end with it.
 
-    Not on an emulated machine, which ends with them anyway, and whose kernel mounts the
-    snapshots of ZFS where everybody is.
+    An emulated machine does without: it ends with the tests, and its kernel mounts ZFS
+    snapshots in the initial namespace.
     """
     if EMULATED:
         return

@@ -1,7 +1,7 @@
-"""Run in a lab: takes snapshots of a share within one second and prints what came of it.
+"""Run in a lab: takes snapshots of a share within one second and prints the results.
 
-Arguments: the share's directory, then the contents that the file `versions.txt` in it is
-to have in one snapshot after the other.
+Arguments: the share's directory, then the contents of its file `versions.txt`, one for each
+snapshot.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import sys
 from pathlib import Path
 
 from fsrvpd.core.live_mounts import LiveMounts
+from fsrvpd.exports.mounts import Exports
+from fsrvpd.protocol.exports import Export, below, directory_of_copies
 from fsrvpd.protocol.ports import Share, SnapshotRequest
 from fsrvpd.providers.selection import standard
-from fsrvpd.volumes import Volumes
-from tests.contract.providers.bed import new_id
+from fsrvpd.shares.volumes import Volumes
+from tests.contract.providers.harness import new_id
 
 MOMENT = 1_795_000_000.25
 
@@ -23,18 +25,26 @@ def main(path: str, *contents: str) -> None:
     mounts = LiveMounts()
     selection = standard(mounts, lambda share: {}, "/var/lib/fsrvpd")
     share = Share("share", path, False, options={"previous versions": "yes"})
-    place = Volumes(selection, mounts).place(share)
-    provider = selection.provider(place.provider)
+    location = Volumes(selection, mounts).locate(share)
+    provider = selection.provider(location.provider)
+    exports = Exports(
+        lambda export: provider.open_share(export.snapshot, export.path), lambda name: share
+    )
     taken = []
     for content in contents:
         Path(path, "versions.txt").write_text(content)
-        request = SnapshotRequest(new_id(), new_id(), place, False, MOMENT)
-        planned = provider.plan(request)
+        request = SnapshotRequest(new_id(), new_id(), location, False, MOMENT)
         provider.prepare(request)
+        planned = provider.plan(request)
         provider.create(request, planned)
-        taken.append(planned.share_path)
+        below_root = below(location.directory, location.volume_root)
+        handle = location.handle
+        export = Export(share.name, location.directory, below_root, planned, handle=handle)
+        exports.make(export)
+        taken.append(export.mount_point)
     mounts.close()
-    print(json.dumps({"taken": taken, "shadow": provider.previous_versions(place)._asdict()}))
+    shadow = {"snapdir": directory_of_copies(location), "basedir": location.directory}
+    print(json.dumps({"taken": taken, "shadow": shadow}))
 
 
 main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Beyond the contract of providers: what an admin's commands may do, and what not."""
+"""Beyond the contract of providers: what an admin's commands may and may not do."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ import pytest
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.errors import NotOurs, StorageError
 from fsrvpd.protocol.ports import Share
-from fsrvpd.providers.command import Command
-from tests.contract.providers.bed import SHARE
-from tests.contract.providers.command_bed import STORE, CommandBed
+from fsrvpd.providers.command.provider import Command
+from tests.contract.providers.command_harness import STORE, CommandHarness
+from tests.contract.providers.harness import SHARE
 
 
-def script(bed: CommandBed, which: str, text: str) -> None:
-    """Put another script in the place of one."""
-    Path(shlex.split(bed.options[f"{which} command"])[0]).write_text(f"#!/bin/sh\n{text}\n")
+def script(harness: CommandHarness, which: str, text: str) -> None:
+    """Replace one of the scripts."""
+    Path(shlex.split(harness.options[f"{which} command"])[0]).write_text(f"#!/bin/sh\n{text}\n")
 
 
 @pytest.fixture
-def command(command_bed: CommandBed) -> Iterator[CommandBed]:
-    return command_bed
+def command(command_harness: CommandHarness) -> Iterator[CommandHarness]:
+    return command_harness
 
 
-def supported(bed: CommandBed) -> str:
-    assert isinstance(bed.provider, Command)
-    share = Share(SHARE, str(bed.directory), False, options=bed.options)
-    return str(bed.provider.supports_share(share, str(bed.directory)))
+def supported(harness: CommandHarness) -> str:
+    assert isinstance(harness.provider, Command)
+    share = Share(SHARE, str(harness.directory), False, options=harness.options)
+    return str(harness.provider.supports_share(share, str(harness.directory)))
 
 
-def test_arguments_are_those_of_vfs_shell_snap(command: CommandBed, tmp_path: Path) -> None:
-    """Whole, whatever is in them: no shell has seen them."""
+def test_arguments_are_those_of_vfs_shell_snap(command: CommandHarness, tmp_path: Path) -> None:
+    """They arrive unchanged, whatever they contain: no shell interprets them."""
     spy = tmp_path / "seen"
     hostile = command.volume / "$(touch hacked); `touch hacked` & 'x' \"y\" *"
     hostile.mkdir()
@@ -61,14 +61,14 @@ def test_arguments_are_those_of_vfs_shell_snap(command: CommandBed, tmp_path: Pa
     assert not list(command.volume.rglob("hacked"))
 
 
-def test_words_of_the_option_stand_before_the_path(command: CommandBed) -> None:
+def test_words_of_the_option_stand_before_the_path(command: CommandHarness) -> None:
     command.options["check path command"] = (
         "/bin/sh -c 'test \"$1\" = \"two words\"' sh 'two words'"
     )
     assert supported(command) == "None"
 
 
-def test_what_a_command_is_told_beside_that(command: CommandBed, tmp_path: Path) -> None:
+def test_what_a_command_is_told_beside_that(command: CommandHarness, tmp_path: Path) -> None:
     script(command, "create", f"env > '{tmp_path}/seen'; exit 1")
     request = command.request(writable=True)
     with pytest.raises(StorageError, match="exit status 1"):
@@ -83,7 +83,7 @@ def test_what_a_command_is_told_beside_that(command: CommandBed, tmp_path: Path)
     assert names - ours <= {"PATH", "LC_ALL", "PWD", "_", "SHLVL", "OLDPWD"}
 
 
-def test_a_share_that_the_check_refuses(command: CommandBed) -> None:
+def test_a_share_that_the_check_refuses(command: CommandHarness) -> None:
     script(command, "check path", "echo 'not on the filer' >&2; exit 3")
     assert "not on the filer" in supported(command)
     command.options["check path command"] = ""
@@ -96,7 +96,7 @@ def test_a_share_that_the_check_refuses(command: CommandBed) -> None:
     ("command_line", "why"),
     [("relative.sh", "absolute path"), ("'/bin/true", "quotation"), ("/no/such", "cannot run")],
 )
-def test_a_command_that_cannot_be_run(command: CommandBed, command_line: str, why: str) -> None:
+def test_a_command_that_cannot_be_run(command: CommandHarness, command_line: str, why: str) -> None:
     command.options["create command"] = command_line
     with pytest.raises(StorageError, match=why):
         command.take()
@@ -116,8 +116,8 @@ def test_a_command_that_cannot_be_run(command: CommandBed, command_line: str, wh
         ("LINK", "is or holds the share"),
     ],
 )
-def test_an_answer_that_cannot_be_true(command: CommandBed, said: str, why: str) -> None:
-    """And nothing that was said is deleted then, should it be the share."""
+def test_an_answer_that_cannot_be_true(command: CommandHarness, said: str, why: str) -> None:
+    """The path printed by the command is not deleted then, since it might be the share."""
     (command.volume / "link").symlink_to(command.directory)
     answer = said.replace("SHARE", str(command.directory))
     answer = answer.replace("LINK", str(command.volume / "link"))
@@ -129,14 +129,14 @@ def test_an_answer_that_cannot_be_true(command: CommandBed, said: str, why: str)
     assert command.left_over() == []
 
 
-def test_only_the_first_line_counts(command: CommandBed) -> None:
+def test_only_the_first_line_counts(command: CommandHarness) -> None:
     path = Path(shlex.split(command.options["create command"])[0])
     path.write_text(path.read_text() + "echo and more\n")
     assert os.path.isdir(command.take().share_path)
 
 
 def test_what_a_command_complains_of_is_in_the_log(
-    command: CommandBed, caplog: pytest.LogCaptureFixture
+    command: CommandHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = Path(shlex.split(command.options["create command"])[0])
     path.write_text(path.read_text() + "echo 'the filer is slow today' >&2\n")
@@ -146,22 +146,22 @@ def test_what_a_command_complains_of_is_in_the_log(
 
 
 def test_a_command_that_takes_too_long_is_killed_with_its_children(
-    command: CommandBed, tmp_path: Path
+    command: CommandHarness, tmp_path: Path
 ) -> None:
     command.options["command timeout"] = "1"
     script(command, "create", f"sleep 1000 & echo $! > '{tmp_path}/child'; wait")
-    with pytest.raises(StorageError, match="did not end in 1 s"):
+    with pytest.raises(StorageError, match="timed out after 1 s"):
         command.take()
     child = int((tmp_path / "child").read_text())
     while Path(f"/proc/{child}/status").exists():
         if "State:\tZ" in Path(f"/proc/{child}/status").read_text():
-            break  # killed; whoever is its parent now has not looked yet
+            break  # killed; its new parent has not reaped it yet
         time.sleep(0.05)
     assert command.found() == []
 
 
 def test_a_command_goes_on_when_the_daemon_dies_and_its_work_is_found(
-    command: CommandBed, tmp_path: Path
+    command: CommandHarness, tmp_path: Path
 ) -> None:
     path = Path(shlex.split(command.options["create command"])[0])
     text = path.read_text().replace("set -eu", f"set -eu\ntouch '{tmp_path}/begun'\nsleep 1")
@@ -182,7 +182,7 @@ def test_a_command_goes_on_when_the_daemon_dies_and_its_work_is_found(
     assert command.found() == []
 
 
-def test_a_command_that_makes_what_cannot_be_written_to(command: CommandBed) -> None:
+def test_a_command_that_makes_what_cannot_be_written_to(command: CommandHarness) -> None:
     path = Path(shlex.split(command.options["create command"])[0])
     path.write_text(path.read_text().replace("snapshot", "snapshot -r"))
     (command.directory / "file").write_text("content")
@@ -193,7 +193,7 @@ def test_a_command_that_makes_what_cannot_be_written_to(command: CommandBed) -> 
     assert len(command.found()) == 1
 
 
-def test_it_is_read_only_whatever_the_command_made(command: CommandBed) -> None:
+def test_it_is_read_only_whatever_the_command_made(command: CommandHarness) -> None:
     plain, writable = command.take(), command.take(command.request(writable=True))
     command.provider.seal(writable)
     for snapshot in (plain, writable):
@@ -201,7 +201,7 @@ def test_it_is_read_only_whatever_the_command_made(command: CommandBed) -> None:
             (Path(snapshot.share_path) / "file").touch()
 
 
-def test_that_a_delete_command_fails_is_told(command: CommandBed) -> None:
+def test_that_a_delete_command_fails_is_told(command: CommandHarness) -> None:
     snapshot = command.take()
     path = Path(shlex.split(command.options["delete command"])[0])
     good = path.read_text()
@@ -214,7 +214,7 @@ def test_that_a_delete_command_fails_is_told(command: CommandBed) -> None:
     assert command.left_over() == []
 
 
-def test_what_somebody_else_deleted_is_gone(command: CommandBed) -> None:
+def test_what_somebody_else_deleted_is_gone(command: CommandHarness) -> None:
     snapshot = command.take()
     os.rename(command.volume / STORE, command.volume / "away")
     (command.volume / STORE).mkdir()
@@ -223,19 +223,37 @@ def test_what_somebody_else_deleted_is_gone(command: CommandBed) -> None:
 
 
 def test_a_share_that_is_gone_has_the_commands_of_global(
-    command: CommandBed, mounts: LiveMounts, tmp_path: Path
+    command: CommandHarness, mounts: LiveMounts, tmp_path: Path
 ) -> None:
     snapshot = command.take()
-    place = str(tmp_path / "run")
-    nothing = Command(mounts, lambda share: {}, str(tmp_path), place)
+    mount_root = str(tmp_path / "run")
+    nothing = Command(mounts, lambda share: {}, str(tmp_path), mount_root)
     with pytest.raises(StorageError, match=r"nor in \[global\]"):
         nothing.delete(snapshot)
     command.provider.delete(snapshot)
     assert command.left_over() == []
 
 
-def test_a_record_of_another_volume_leads_nowhere(command: CommandBed) -> None:
+def test_a_record_of_another_volume_leads_nowhere(command: CommandHarness) -> None:
     snapshot = command.take()
     with pytest.raises(NotOurs):
         command.provider.delete(snapshot._replace(volume_name="command:other"))
     assert len(command.found()) == 1
+
+
+def test_what_another_version_took_is_found_and_left_alone(
+    command: CommandHarness, tmp_path: Path
+) -> None:
+    snapshot = command.take()
+    [record] = [path for path in tmp_path.glob("command/*/*") if path.is_symlink()]
+    text = os.readlink(record)
+    record.unlink()
+    record.symlink_to(text.replace('"fsrvpd":2', '"fsrvpd":9,"future":true'))
+    [found] = command.found()
+    assert (found.snapshot, found.readable) == (snapshot, False)
+    for change in (command.provider.delete, command.provider.exists, command.provider.seal):
+        with pytest.raises(NotOurs, match="another version of fsrvpd took it"):
+            change(snapshot)
+    record.unlink()
+    record.symlink_to(text)
+    command.provider.delete(snapshot)

@@ -1,8 +1,8 @@
-"""What providers make, seen by a stock smbd with nothing but shadow_copy2 between them.
+"""Snapshots of providers as previous versions, through a stock smbd with shadow_copy2.
 
-Observed in Samba 4.17.9, source3/modules/vfs_shadow_copy2.c: a directory entry is a
-version when what stands before `shadow:delimiter` matches `shadow:snapprefix` and what
-follows parses as `shadow:format`; the user needs the right to list `shadow:snapdir`.
+Observed in Samba 4.17.9, source3/modules/vfs_shadow_copy2.c: a directory entry is a version
+if the part before `shadow:delimiter` matches `shadow:snapprefix` and the rest parses as
+`shadow:format`. The user needs the right to list `shadow:snapdir`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Dict, Iterator, List, NamedTuple
 
 import pytest
 
-from tests.lab import Lab, Samba, Share, User
+from lab import Lab, Samba, Share, User
 
 TAKE = "tests.contract.providers.take"
 SOURCES = {"PYTHONPATH": str(Path(__file__).parents[3])}
@@ -37,8 +37,10 @@ class Server(NamedTuple):
     shares: Dict[str, Path]
 
     def take(self, name: str, *contents: str) -> List[str]:
-        """Snapshots of one second, and the share told where they are. Returns the paths of
-        the share in them."""
+        """Take snapshots within one second, and configure the share to show them.
+
+        Returns the paths of the share in them.
+        """
         script = [sys.executable, "-m", TAKE, self.shares[name], *contents]
         told = json.loads(self.lab.run(script, environment=SOURCES).stdout)
         shadow = {f"shadow:{option}": path for option, path in told["shadow"].items()}
@@ -46,15 +48,15 @@ class Server(NamedTuple):
         self.samba.reload()
         return list(told["taken"])
 
-    def reads(self, name: str, labels: List[str], *contents: str) -> None:
-        assert len(labels) == len(contents)
-        for label, content in zip(labels, contents):
-            path = rf"{label}\versions.txt"
+    def reads(self, name: str, names: List[str], *contents: str) -> None:
+        assert len(names) == len(contents)
+        for shown, content in zip(names, contents):
+            path = rf"{shown}\versions.txt"
             assert self.samba.read(name, path, user=self.user) == content
 
     def versions(self, name: str) -> List[str]:
-        """As FSCTL_SRV_ENUM_SNAPS lists them to a user, oldest first."""
-        # Some may be from before the file was there, which smbclient counts as a failure.
+        """List the previous versions as FSCTL_SRV_ENUM_SNAPS does for a user, oldest first."""
+        # The file is missing in some versions; smbclient counts that as a failure.
         command = "allinfo versions.txt"
         listed = self.samba.smbclient(name, command, user=self.user, check=False).stdout
         return sorted(TOKEN.findall(listed))
@@ -89,14 +91,14 @@ def test_all_of_one_second_are_listed_and_read(server: Server, name: str) -> Non
 def test_each_share_of_a_clone_lists_its_own(server: Server) -> None:
     server.take("root of xfs", "first", "second")
     server.take("beside it", "only")
-    labels = server.versions("root of xfs")
-    assert len(labels) == 2
-    server.reads("root of xfs", labels, "first", "second")
+    names = server.versions("root of xfs")
+    assert len(names) == 2
+    server.reads("root of xfs", names, "first", "second")
     server.reads("beside it", server.versions("beside it"), "only")
 
 
 def test_a_vetoed_home_cannot_be_touched_and_still_serves(server: Server) -> None:
-    """Where the share is the root of its volume, who may write there could move the home."""
+    """If the share is its volume's root, a user who may write there could rename `.fsrvpd`."""
     name, samba, user = "root of btrfs", server.samba, server.user
     [old] = server.take(name, "old")
     for command in ("rename .fsrvpd taken", "rmdir .fsrvpd", r"ls .fsrvpd\*"):

@@ -1,4 +1,4 @@
-"""What a clone of a directory tree keeps, beyond what every provider must do."""
+"""Clones of directory trees, beyond what every provider must do."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pathlib import Path
 import pytest
 
 from fsrvpd.errors import NotOurs, StorageError
-from tests.contract.providers.bed import Bed
-from tests.contract.providers.conftest import MakeBed
-from tests.contract.providers.private_mounts import run
+from tests.contract.providers.conftest import MakeHarness, MakeVolume
+from tests.contract.providers.harness import Harness
+from tests.contract.providers.private_mounts import run, unmount
 
 XFS_MEBIBYTES = 320
 
 
 @pytest.fixture
-def xfs(make_bed: MakeBed) -> Bed:
-    return make_bed("reflink", "xfs", XFS_MEBIBYTES)
+def xfs(make_harness: MakeHarness) -> Harness:
+    return make_harness("reflink", "xfs", XFS_MEBIBYTES)
 
 
-def test_blocks_are_shared_not_copied(xfs: Bed) -> None:
+def test_blocks_are_shared_not_copied(xfs: Harness) -> None:
     size = 200 << 20  # more than half of the file system
     with (xfs.directory / "large").open("wb") as file:
         for _ in range(size >> 20):
@@ -36,7 +36,7 @@ def test_blocks_are_shared_not_copied(xfs: Bed) -> None:
     run("cmp", copy, xfs.directory / "large")
 
 
-def test_holes_stay_holes(xfs: Bed) -> None:
+def test_holes_stay_holes(xfs: Harness) -> None:
     with (xfs.directory / "sparse").open("wb") as file:
         file.truncate(1 << 40)
         file.seek(1 << 39)
@@ -49,7 +49,7 @@ def test_holes_stay_holes(xfs: Bed) -> None:
         assert file.read(6) == b"island"
 
 
-def test_hard_links_stay_links_of_one_another(xfs: Bed) -> None:
+def test_hard_links_stay_links_of_one_another(xfs: Harness) -> None:
     (xfs.directory / "sub").mkdir()
     (xfs.directory / "a").write_text("shared")
     os.link(xfs.directory / "a", xfs.directory / "sub/b")
@@ -63,7 +63,7 @@ def test_hard_links_stay_links_of_one_another(xfs: Bed) -> None:
     assert (share / "a").read_text() == "shared"
 
 
-def test_links_are_kept_and_not_followed(xfs: Bed, tmp_path: Path) -> None:
+def test_links_are_kept_and_not_followed(xfs: Harness, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("not for the share")
     (xfs.directory / "link").symlink_to(tmp_path / "secret")
     (xfs.directory / "to a directory").symlink_to(tmp_path)
@@ -78,7 +78,7 @@ def test_links_are_kept_and_not_followed(xfs: Bed, tmp_path: Path) -> None:
     assert (status.st_uid, status.st_gid, status.st_mtime_ns) == (1000, 1001, 10**18 + 7)
 
 
-def test_what_is_neither_file_nor_directory(xfs: Bed) -> None:
+def test_what_is_neither_file_nor_directory(xfs: Harness) -> None:
     os.mkfifo(xfs.directory / "fifo", 0o640)
     os.chmod(xfs.directory / "fifo", 0o622)
     os.mknod(xfs.directory / "disk", 0o660 | stat.S_IFBLK, os.makedev(7, 200))
@@ -92,7 +92,7 @@ def test_what_is_neither_file_nor_directory(xfs: Bed) -> None:
     assert (share / "disk").lstat().st_rdev == os.makedev(7, 200)
 
 
-def test_set_user_id_capabilities_and_trusted_attributes(xfs: Bed) -> None:
+def test_set_user_id_capabilities_and_trusted_attributes(xfs: Harness) -> None:
     program = xfs.directory / "program"
     program.write_bytes(b"\x7fELF")
     os.chown(program, 1000, 1000)
@@ -107,9 +107,9 @@ def test_set_user_id_capabilities_and_trusted_attributes(xfs: Bed) -> None:
 
 
 def test_a_copy_that_fails_when_it_is_shown_already_goes(
-    xfs: Bed, monkeypatch: pytest.MonkeyPatch
+    xfs: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without its mark nobody would know it any more."""
+    """Without its marker nothing would show whose copy it is."""
 
     def fail(fd: int) -> None:
         raise OSError(errno.EIO, "the test wants it so")
@@ -122,7 +122,7 @@ def test_a_copy_that_fails_when_it_is_shown_already_goes(
     assert xfs.left_over() == []
 
 
-def test_directories_keep_their_times_and_inherit_nothing(xfs: Bed) -> None:
+def test_directories_keep_their_times_and_inherit_nothing(xfs: Harness) -> None:
     run("setfacl", "-d", "-m", "u:1002:rwx", xfs.volume)
     inner = xfs.directory / "outer/inner"
     inner.mkdir(parents=True)
@@ -139,7 +139,7 @@ def test_directories_keep_their_times_and_inherit_nothing(xfs: Bed) -> None:
     assert stat.S_IMODE((share / "outer/inner/file").stat().st_mode) == 0o644
 
 
-def test_names_that_are_not_utf_8(xfs: Bed) -> None:
+def test_names_that_are_not_utf_8(xfs: Harness) -> None:
     names = [b"caf\xe9", b"\xff\xfe", b"line\nfeed", b"-rf"]
     for name in names:
         (xfs.directory / os.fsdecode(name)).mkdir()
@@ -154,7 +154,7 @@ def test_names_that_are_not_utf_8(xfs: Bed) -> None:
     assert xfs.left_over() == []
 
 
-def test_a_tree_deeper_than_any_path(xfs: Bed) -> None:
+def test_a_tree_deeper_than_any_path(xfs: Harness) -> None:
     depth, name = 1500, "d" * 20
     fd = os.open(xfs.directory, os.O_RDONLY)
     for _ in range(depth):
@@ -174,7 +174,7 @@ def count(directory: str) -> int:
     return len(done.stdout.splitlines())
 
 
-def test_a_full_disk_fails_it_and_leaves_nothing(xfs: Bed) -> None:
+def test_a_full_disk_fails_it_and_leaves_nothing(xfs: Harness) -> None:
     for number in range(3000):
         (xfs.directory / f"file {number}").touch()
     fill(xfs.volume / "ballast")
@@ -185,7 +185,7 @@ def test_a_full_disk_fails_it_and_leaves_nothing(xfs: Bed) -> None:
     assert not list((xfs.volume / ".fsrvpd").glob(".partial*"))
 
 
-def test_a_full_disk_does_not_hold_deletion_up(xfs: Bed) -> None:
+def test_a_full_disk_does_not_hold_deletion_up(xfs: Harness) -> None:
     (xfs.directory / "inner").mkdir()
     (xfs.directory / "inner/file").touch()
     snapshots = xfs.take_many(3)
@@ -196,7 +196,7 @@ def test_a_full_disk_does_not_hold_deletion_up(xfs: Bed) -> None:
 
 
 def fill(path: Path) -> None:
-    """Take all free space, in ever smaller pieces, and all inodes."""
+    """Use up all free space, in ever smaller pieces, and all inodes."""
     with path.open("wb") as file:
         for piece in (64 << 20, 1 << 20, 4096):
             with suppress(OSError):
@@ -208,8 +208,8 @@ def fill(path: Path) -> None:
             path.with_name(f"ballast {number}").touch()
 
 
-def test_a_tree_in_motion(xfs: Bed) -> None:
-    """Every file that nobody touches is there; what is touched disturbs nothing."""
+def test_a_tree_in_motion(xfs: Harness) -> None:
+    """Every untouched file is cloned; files that change meanwhile do not disturb that."""
     for number in range(300):
         (xfs.directory / f"still {number}").write_text(str(number))
     done = threading.Event()
@@ -227,7 +227,7 @@ def test_a_tree_in_motion(xfs: Bed) -> None:
 
 
 def keep_moving(directory: Path, done: threading.Event) -> None:
-    """Files become directories, links and fifos, and vanish."""
+    """Replace files with directories, links and FIFOs, and delete them."""
     place = directory / "moving"
     while not done.is_set():
         place.write_text("file")
@@ -242,7 +242,7 @@ def keep_moving(directory: Path, done: threading.Event) -> None:
         place.unlink()
 
 
-def test_what_a_crash_left_half_made_is_found_and_removed(xfs: Bed) -> None:
+def test_what_a_crash_left_half_made_is_found_and_removed(xfs: Harness) -> None:
     (xfs.directory / "file").touch()
     snapshot = xfs.take()
     partial = xfs.volume / ".fsrvpd" / f".partial-{Path(snapshot.root).name[6:44]}"
@@ -254,7 +254,7 @@ def test_what_a_crash_left_half_made_is_found_and_removed(xfs: Bed) -> None:
     assert xfs.found() == []
 
 
-def test_a_copy_is_not_deleted_under_the_key_of_another_share(xfs: Bed) -> None:
+def test_a_copy_is_not_deleted_under_the_key_of_another_share(xfs: Harness) -> None:
     other = xfs.volume / "other share"
     other.mkdir()
     snapshot, elsewhere = xfs.take(), xfs.take(xfs.request(other))
@@ -264,15 +264,14 @@ def test_a_copy_is_not_deleted_under_the_key_of_another_share(xfs: Bed) -> None:
     assert os.path.isdir(snapshot.root)
 
 
-def test_each_share_lists_its_own(xfs: Bed) -> None:
+def test_each_share_has_its_own(xfs: Harness) -> None:
     other = xfs.volume / "other share"
     other.mkdir()
     mine, others = xfs.request(), xfs.request(other)
     assert Path(xfs.take(mine).root).parent != Path(xfs.take(others).root).parent
-    assert xfs.provider.previous_versions(mine.place).basedir == str(xfs.directory)
 
 
-def test_the_volume_is_known_by_its_uuid(xfs: Bed) -> None:
+def test_the_volume_is_known_by_its_uuid(xfs: Harness) -> None:
     image = xfs.volume.with_suffix(".img")
     done = subprocess.run(
         ["blkid", "-o", "value", "-s", "UUID", image], capture_output=True, text=True, check=True
@@ -280,18 +279,35 @@ def test_the_volume_is_known_by_its_uuid(xfs: Bed) -> None:
     assert xfs.provider.locate(str(xfs.directory))[0] == f"reflink:{done.stdout.strip()}"
 
 
-def test_xfs_that_was_made_without_reflinks_is_refused(make_bed: MakeBed) -> None:
-    bed = make_bed("reflink", "xfs without reflink", XFS_MEBIBYTES)
-    assert "cannot share blocks" in str(bed.provider.supports(str(bed.directory)))
+def test_xfs_that_was_made_without_reflinks_is_refused(make_harness: MakeHarness) -> None:
+    harness = make_harness("reflink", "xfs without reflink", XFS_MEBIBYTES)
+    assert "cannot share blocks" in str(harness.provider.supports(str(harness.directory)))
 
 
-def test_btrfs_can_be_cloned_too(make_bed: MakeBed) -> None:
-    """Where fsrvp:provider asks for it, or the subvolume's root is not mounted."""
-    bed = make_bed("reflink", "btrfs")
-    assert bed.provider.supports(str(bed.directory)) is None
-    (bed.directory / "file").write_text("old")
-    snapshot = bed.take()
-    (bed.directory / "file").write_text("new")
+def test_btrfs_can_be_cloned_too(make_harness: MakeHarness) -> None:
+    """This applies if fsrvp:provider says so, or if the subvolume's root is not mounted."""
+    harness = make_harness("reflink", "btrfs")
+    assert harness.provider.supports(str(harness.directory)) is None
+    (harness.directory / "file").write_text("old")
+    snapshot = harness.take()
+    (harness.directory / "file").write_text("new")
     assert (Path(snapshot.share_path) / "file").read_text() == "old"
-    run("btrfs", "-q", "subvolume", "create", bed.directory / "nested")
-    assert "nested" in str(bed.provider.supports(str(bed.directory)))
+    run("btrfs", "-q", "subvolume", "create", harness.directory / "nested")
+    assert "nested" in str(harness.provider.supports(str(harness.directory)))
+
+
+def test_overlay_is_refused(
+    make_harness: MakeHarness, make_volume: MakeVolume, tmp_path: Path
+) -> None:
+    """Its unnamed files, and new ones, can share blocks: those of another layer cannot."""
+    lower, upper = make_volume("ext4", "lower", 32), make_volume("xfs", "upper")
+    reflink = make_harness("reflink", "xfs").provider
+    for name in ("layer", "work"):
+        (upper / name).mkdir()
+    merged = tmp_path / "merged"
+    merged.mkdir()
+    layers = f"lowerdir={lower},upperdir={upper}/layer,workdir={upper}/work"
+    run("mount", "-t", "overlay", "overlay", "-o", layers, merged)
+    reason = reflink.supports(str(merged))
+    unmount(merged)
+    assert "is on overlay, whose files may lie on several file systems" in str(reason)

@@ -1,34 +1,37 @@
 """A set of shares on several volumes: CommitShadowCopySet takes them all at one moment.
 
-From the job on, as the agent gives it, since that is where the volumes of a set come
-together: the selection, the providers and the storage are real.
+The tests start with the agent's job, which is where the volumes of a set come together. The
+selection, the providers and the storage are real.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, cast
+from types import SimpleNamespace
+from typing import Any, List, cast
 
 import pytest
 
 from fsrvpd.core.live_mounts import LiveMounts
-from fsrvpd.daemon.jobs import JobRunner
+from fsrvpd.daemon.agent.jobs import JobRunner
 from fsrvpd.protocol.actions import Commit, Failed, Prepare, Remove, Succeeded
 from fsrvpd.protocol.ports import ShareRegistry
-from fsrvpd.providers import freezing
+from fsrvpd.providers.lvm import freeze
 from fsrvpd.providers.selection import Selection, standard
-from tests.contract.providers.bed import Bed
 from tests.contract.providers.busy_writer import BusyWriter, numbers
 from tests.contract.providers.conftest import chosen
+from tests.contract.providers.harness import Harness
 
 SET = bytes(16)
-NOBODY = cast(ShareRegistry, None)  # shares are made later
+NOBODY = cast(ShareRegistry, None)  # shares are created in a later step
 
 
 @pytest.fixture(params=chosen(["lvm-xfs", "zfs"]))
-def beds(request: pytest.FixtureRequest) -> List[Bed]:
-    """Two volumes, of LVM with another file system each."""
-    made: List[Bed] = request.getfixturevalue(f"two_{request.param.partition('-')[0]}_beds")
+def chosen(request: pytest.FixtureRequest) -> List[Harness]:
+    """Two volumes; those of LVM have different file systems."""
+    made: List[Harness] = request.getfixturevalue(
+        f"two_{request.param.partition('-')[0]}_harnesses"
+    )
     return made
 
 
@@ -38,22 +41,25 @@ def selection(mounts: LiveMounts, tmp_path: Path) -> Selection:
 
 
 @pytest.fixture(autouse=True)
-def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On an emulated machine, which may have to share, a command takes many seconds."""
-    monkeypatch.setattr(freezing, "LIMIT", 300.0)
+def _timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Allow commands more time: on a busy emulated machine they take many seconds."""
+    monkeypatch.setattr(freeze, "LIMIT", 300.0)
 
 
 @pytest.fixture
 def runner(selection: Selection) -> JobRunner:
-    return JobRunner(selection, NOBODY, lambda job, outcome: None)
+    no_exports: Any = SimpleNamespace(remove_snapshot=lambda snapshot: None)
+    return JobRunner(selection, NOBODY, no_exports)
 
 
-def test_a_set_of_several_volumes_is_of_one_moment(beds: List[Bed], runner: JobRunner) -> None:
-    one, two = beds
+def test_a_set_of_several_volumes_is_of_one_moment(
+    chosen: List[Harness], runner: JobRunner
+) -> None:
+    one, two = chosen
     for writable in (False, True):
         with BusyWriter(one.directory, two.directory) as writer:
             before = writer.numbers()
-            requests = [bed.request(writable=writable) for bed in beds]
+            requests = [harness.request(writable=writable) for harness in chosen]
             assert isinstance(runner.run(Prepare(SET, requests)), Succeeded)
             committed = runner.run(Commit(SET, requests))
             assert isinstance(committed, Succeeded), committed
@@ -62,27 +68,27 @@ def test_a_set_of_several_volumes_is_of_one_moment(beds: List[Bed], runner: JobR
             assert all(least <= number for least, number in zip(before, taken))
             assert taken.are_of_one_moment()
             behind = writer.numbers().second + 3
-            while writer.numbers().second < behind:  # they are not held any more
+            while writer.numbers().second < behind:  # until the writer is thawed
                 assert numbers(*places) == taken
-        assert isinstance(runner.run(Remove(SET, [], [*committed.snapshots])), Succeeded)
-    assert [bed.left_over() for bed in beds] == [[], []]
+        assert isinstance(runner.run(Remove(SET, snapshots=[*committed.snapshots])), Succeeded)
+    assert [harness.left_over() for harness in chosen] == [[], []]
 
 
-def test_when_one_fails_nothing_is_left_of_any(beds: List[Bed], runner: JobRunner) -> None:
-    one, two = beds
-    requests = [bed.request() for bed in beds]
+def test_when_one_fails_nothing_is_left_of_any(chosen: List[Harness], runner: JobRunner) -> None:
+    one, two = chosen
+    requests = [harness.request() for harness in chosen]
     two.directory.rename(two.volume / "away")
     failed = runner.run(Commit(SET, requests))
     assert isinstance(failed, Failed)
-    assert [bed.left_over() for bed in beds] == [[], []]
+    assert [harness.left_over() for harness in chosen] == [[], []]
     one.provider.delete(one.take())
 
 
 def test_half_of_a_set_after_a_crash_is_found_and_removed(
-    beds: List[Bed], runner: JobRunner
+    chosen: List[Harness], runner: JobRunner
 ) -> None:
-    """As when the daemon dies in the midst of a commit: the intent says what may be there."""
-    requests = [bed.request() for bed in beds]
-    beds[0].take(requests[0])
+    """The daemon dies during a commit: the recorded intent names the possible snapshots."""
+    requests = [harness.request() for harness in chosen]
+    chosen[0].take(requests[0])
     assert isinstance(runner.run(Remove(SET, unknown=requests)), Succeeded)
-    assert [bed.left_over() for bed in beds] == [[], []]
+    assert [harness.left_over() for harness in chosen] == [[], []]

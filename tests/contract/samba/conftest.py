@@ -1,4 +1,4 @@
-"""A lab with a real smbd, and our registry client at work inside it."""
+"""A lab with a real smbd, and a registry client that runs inside it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any, Callable, Iterator, Mapping, Optional
 import pytest
 
 from fsrvpd.protocol.ports import ShadowShare
-from tests.lab import Lab, LabProcess, Samba, Share, User
-from tests.lab.namespaces import wait_until
+from lab import Lab, LabProcess, Samba, Share, User
+from lab.namespaces import wait_until
 
 DRIVER = Path(__file__).with_name("driver.py")
 SET_ID = "{11111111-2222-3333-4444-555555555555}"
 
 
 class RemoteRegistry:
-    """The methods of driver.Driver and RegistryClient, run in the lab; errors come back."""
+    """The methods of driver.Driver and RegistryClient, run in the lab. Errors are raised here."""
 
     def __init__(self, lab: Lab, name: str) -> None:
         address = lab.directory / name
@@ -49,8 +49,8 @@ class RemoteRegistry:
         self._connection.close()
 
 
-class Site:
-    """One smbd and one registry client; `root` holds the shared directories."""
+class Nas:
+    """One smbd and one registry client. `root` contains the shared directories."""
 
     def __init__(self, lab: Lab, kind: str) -> None:
         self.lab = lab
@@ -66,7 +66,7 @@ class Site:
         return Share(name, self.directory(name), options or {})
 
     def directory(self, name: str) -> Path:
-        """A directory that anybody may write to, with one file in it."""
+        """Make a directory that everybody may write to, with one file in it."""
         path = self.root / name.replace("$", "_")
         if not path.exists():
             path.mkdir()
@@ -75,13 +75,13 @@ class Site:
         return path
 
     def new_registry(self, name: str, kind: str = "library", **options: Any) -> RemoteRegistry:
-        """`kind` is one of driver.KINDS."""
+        """Start a registry client. `kind` is one of driver.KINDS."""
         registry = RemoteRegistry(self.lab, name)
         registry.start(kind, str(self.samba.conf), **options)
         return registry
 
     def registry_share(self, name: str, **options: str) -> None:
-        """A share that only the registry knows, made by Samba's own tool."""
+        """Add a share to the registry only, with Samba's own tool."""
         self.samba.net("conf", "addshare", name, str(self.directory(name)))
         for option, value in options.items():
             self.samba.net("conf", "setparm", name, option.replace("_", " "), value)
@@ -92,6 +92,7 @@ class Site:
         share = ShadowShare(
             name=f"{base}@{copy_id}{hidden}",
             base=base,
+            directory=str(self.directory(base)),
             path=str(self.directory(f"copy of {base}")),
             comment=f"Shadow copy of {base}",
             read_only=True,
@@ -101,7 +102,7 @@ class Site:
         return share._replace(**changes)
 
     def shown(self, name: str) -> str:
-        """A registry share as Samba's own tool shows it."""
+        """Return a registry share as Samba's own tool prints it."""
         return self.samba.net("conf", "showshare", name).stdout
 
     def registry_names(self) -> list[str]:
@@ -109,14 +110,14 @@ class Site:
 
 
 @contextmanager
-def open_site(kind: str) -> Iterator[Site]:
+def open_nas(kind: str) -> Iterator[Nas]:
     with Lab() as lab:
-        site = Site(lab, kind)
-        yield site
-        site.registry.hang_up()
+        nas = Nas(lab, kind)
+        yield nas
+        nas.registry.hang_up()
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    with open_site("library") as site:
-        yield site
+def nas() -> Iterator[Nas]:
+    with open_nas("library") as nas:
+        yield nas

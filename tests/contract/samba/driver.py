@@ -1,4 +1,4 @@
-"""Runs in the lab: a registry client whose methods the test calls through a UNIX socket."""
+"""Runs in the lab: a registry client that the test calls through a UNIX socket."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from multiprocessing.connection import Listener
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional
 
-from samba_hooks import npa
-from samba_hooks.commands import CommandRegistry
-from samba_hooks.open_registry import Registry, open_registry
-from samba_hooks.pipe import PipeListener
-from samba_hooks.registry import RegistryClient
+from samba_hooks.pipe import named_pipe_auth
+from samba_hooks.pipe.listener import PipeListener
+from samba_hooks.registry.client import RegistryClient
+from samba_hooks.registry.net_commands import CommandRegistry
+from samba_hooks.registry.open_registry import Registry, open_registry
 
 KINDS: Dict[str, Callable[..., Registry]] = {
     "library": RegistryClient,
@@ -27,7 +27,7 @@ KINDS: Dict[str, Callable[..., Registry]] = {
 
 
 class Driver:
-    """What a test may call by name: the client's methods and those below."""
+    """Methods that a test may call by name: the client's, and those below."""
 
     def __init__(self) -> None:
         self.client: Optional[Registry] = None
@@ -36,27 +36,29 @@ class Driver:
     def listen(self, ncalrpc_dir: str) -> None:
         self.listener = PipeListener(ncalrpc_dir)
 
-    def meet(self) -> npa.PipeRequest:
-        """Wait for smbd to introduce a client; what it said. The client is hung up on."""
+    def accept(self) -> named_pipe_auth.PipeRequest:
+        """Wait for a client from smbd. Returns its named_pipe_auth request, and disconnects it."""
         assert self.listener is not None
         assert select.select([self.listener], [], [], 20)[0], "smbd does not come"
         connection = self.listener.accept()
         assert connection is not None
         with connection:
             connection.setblocking(True)
-            blob = connection.recv(npa.LENGTH_SIZE, socket.MSG_WAITALL)
-            rest = npa.request_size(blob) - npa.LENGTH_SIZE
-            request = npa.parse_request(blob + connection.recv(rest, socket.MSG_WAITALL))
-            connection.sendall(npa.reply(request.level))
+            blob = connection.recv(named_pipe_auth.LENGTH_SIZE, socket.MSG_WAITALL)
+            rest = named_pipe_auth.request_size(blob) - named_pipe_auth.LENGTH_SIZE
+            request = named_pipe_auth.parse_request(
+                blob + connection.recv(rest, socket.MSG_WAITALL)
+            )
+            connection.sendall(named_pipe_auth.reply(request.level))
         return request
 
     def start(self, kind: str, *arguments: Any, **options: Any) -> str:
-        """The class that was chosen."""
+        """Start a client of the class that `kind` names."""
         self.client = KINDS[kind](*arguments, **options)
         return type(self.client).__name__
 
     def worker(self) -> Optional[int]:
-        """The worker's process id in the lab, None when there is none."""
+        """Return the worker's process id in the lab, or None if there is no worker."""
         children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
         return int(children[0]) if children else None
 
@@ -70,7 +72,7 @@ class Driver:
         return int(pages) * os.sysconf("SC_PAGESIZE") // 1024
 
     def repeat(self, count: int, name: str, *arguments: Any) -> float:
-        """Call a method of the client `count` times; seconds for each."""
+        """Call a method of the client `count` times. Returns seconds for each call."""
         method = getattr(self.client, name)
         start = time.perf_counter()
         for _ in range(count):
@@ -78,13 +80,13 @@ class Driver:
         return (time.perf_counter() - start) / count
 
     def call_later(self, name: str, *arguments: Any) -> None:
-        """Call a method of the client in a thread, unless one is at it already."""
+        """Call a method of the client in a thread, unless a thread is already calling it."""
         if threading.active_count() == 1:
             method = getattr(self.client, name)
             threading.Thread(target=method, args=arguments, daemon=True).start()
 
     def worker_waits_for_lock(self) -> bool:
-        """By the kernel's own list of those who wait."""
+        """Return whether the worker waits for a lock, according to the kernel."""
         locks = Path("/proc/locks").read_text()
         return any(f" {self.worker()} " in line for line in locks.splitlines() if "->" in line)
 

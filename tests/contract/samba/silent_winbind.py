@@ -1,6 +1,6 @@
-"""In a lab: a winbindd that takes every question and answers none, and logins that ask it.
+"""In a lab: a winbindd that accepts every request and answers none, and logins that ask it.
 
-Prints what the first client is told. Ends without the thread that still waits.
+Prints the error of the first client. Ends without waiting for the thread that still waits.
 """
 
 from __future__ import annotations
@@ -10,22 +10,15 @@ import socket
 import sys
 from pathlib import Path
 
-from fsrvpd.daemon import logins
-from fsrvpd.daemon.logins import Answer, Logins
-from fsrvpd.daemon.loop import Loop
+from fsrvpd.daemon.event_loop import EventLoop
+from fsrvpd.daemon.pipe import verifications
+from fsrvpd.daemon.pipe.verifications import Result, Verifications
 from fsrvpd.protocol.ports import Caller, NtlmResponse
-from samba_hooks.configuration import SambaConfiguration
-from samba_hooks.samba_tools import SambaTools
+from samba_hooks.accounts.winbind import WinbindVerifier
 
-FOLDER = Path("/run/samba/winbindd")  # where libwbclient looks, whatever it is told
+FOLDER = Path("/run/samba/winbindd")  # libwbclient always uses this path
 RESPONSE = NtlmResponse(bytes(8), "alice", "OFFICE", "CLIENT", bytes(64), bytes(24))
 CALLER = Caller("10.0.0.1", "OFFICE\\alice", "S-1-5-21-1-2-3-4", frozenset(), 0, -1, False)
-
-
-def member() -> SambaConfiguration:
-    """Of a domain of the old kind, which needs no keytab."""
-    facts = {**dict.fromkeys(SambaConfiguration._fields, ""), "netbios_name": "NAS"}
-    return SambaConfiguration(**{**facts, "server_role": "ROLE_DOMAIN_MEMBER"})
 
 
 def main() -> None:
@@ -33,24 +26,15 @@ def main() -> None:
     silent = socket.socket(socket.AF_UNIX)
     silent.bind(str(FOLDER / "pipe"))
     silent.listen()
-    logins.PATIENCE = 1.0
-    loop = Loop()
-    asked = Logins(loop, member(), SambaTools(None, [], 30), "/nowhere")
-    told: list[Answer] = []
-    asked.check(RESPONSE, CALLER, told.append)
+    verifications.TIMEOUT = 1.0
+    loop = EventLoop()
+    results: list[Result] = []
+    Verifications(loop, WinbindVerifier()).begin(RESPONSE, CALLER, results.append)
     asker, _ = silent.accept()
     assert asker.recv(1), "winbindd was not asked"
-    loop.run(lambda: loop.stop() if told else None, lambda: wait(asked, loop))
-    print(told[0])
-
-
-def wait(asked: Logins, loop: Loop) -> None:
-    asked.expire()
-    due = asked.deadline()
-    if due is not None:
-        loop.turn_by(due)
-    else:
-        loop.stop()
+    while not results:
+        loop.run_once()
+    print(results[0])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A real btrfs in a file, mounted in a mount namespace of its own that dies with the tests."""
+"""A real btrfs in a file, mounted in a mount namespace that ends with the tests."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Iterator
 
 import pytest
 
-# `cat` ends when its input does: also when the tests are killed.
+# `cat` ends with its input, also if the tests are killed.
 MOUNT = 'mkfs.btrfs -q "$1" >&2 && mount -o loop "$1" "$2" && echo mounted && exec cat'
 
 
 @pytest.fixture(scope="session")
 def btrfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Its root, seen through /proc: nothing is mounted where the tests run."""
+    """Its root, through /proc: the tests' own namespace has no mount of it."""
     place = tmp_path_factory.mktemp("btrfs")
     image, mount = place / "image", place / "mount point"
     mount.mkdir()

@@ -131,7 +131,7 @@ echo mounted; exec cat
 
 @pytest.fixture
 def namespace(tmp_path: Path) -> Iterator[tuple[int, Path]]:
-    """A process in a mount namespace of its own, and where it has mounted things."""
+    """A process in a private mount namespace, and the directory with its mounts."""
     keeper = subprocess.Popen(
         ["unshare", "--mount", "sh", "-euc", MOUNTS, "sh", str(tmp_path)],
         stdin=subprocess.PIPE,

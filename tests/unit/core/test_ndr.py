@@ -1,16 +1,17 @@
-"""The C core against the plain Python codec of tests/oracle, and against what it refuses."""
+"""The C core compared with the plain Python codec of tests/oracle, and what it refuses."""
 
 from __future__ import annotations
 
 import contextlib
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsrvpd.core import messages, ndr
+from fsrvpd.core import messages, ndr, pdu
 from fsrvpd.core.messages import (
     RESPONSE_OF,
     AddToShadowCopySet,
@@ -21,7 +22,7 @@ from fsrvpd.core.messages import (
     ShareMappingResponse,
     refusal,
 )
-from fsrvpd.core.ndr import Malformed, Syntax
+from fsrvpd.core.ndr import Malformed, Syntax, TooLong
 from tests.oracle import ndr as oracle
 from tests.oracle.ndr import Format
 
@@ -116,7 +117,7 @@ def test_a_stub_may_be_any_buffer() -> None:
 
 
 def test_what_follows_the_parameters_is_ignored() -> None:
-    """As a verification trailer does: MS-RPCE 2.2.2.13."""
+    """A verification trailer does this: MS-RPCE 2.2.2.13."""
     stub = ndr.encode_request(AddToShadowCopySet(bytes(16), bytes(16), "abc"), Syntax.NDR)
     trailer = bytes.fromhex("8ae3137102f43671 01400400 01000000")
     for tail in (trailer, b"\0\0" + trailer, b"x"):
@@ -150,7 +151,7 @@ def string(maximum: int, offset: int, actual: int, units: bytes) -> bytes:
     ("stub", "reason"),
     [
         (string(2, 1, 1, b"x\0\0\0"), "does not begin"),
-        (string(1, 0, 2, b"x\0\0\0"), "longer than it says"),
+        (string(1, 0, 2, b"x\0\0\0"), "longer than its maximum"),
         (string(0, 0, 0, b""), "empty"),
         (string(5, 0, 0, b""), "empty"),
         (string(2, 0, 2, b"x\0y\0"), "does not end with NUL"),
@@ -159,20 +160,34 @@ def string(maximum: int, offset: int, actual: int, units: bytes) -> bytes:
         (string(2, 0, 2, b"\0\xdc\0\0"), "surrogate"),
         (string(3, 0, 3, b"\0\xd8x\0\0\0"), "surrogate"),
         (string(3, 0, 3, b"\0\xd8\0\xd8\0\0"), "surrogate"),
-        (string(1026, 0, 1026, b"x\0" * 1025 + b"\0\0"), "longer than 1024"),
-        (string(0xFFFFFFFF, 0, 0xFFFFFFFF, b"x\0\0\0"), "longer than 1024"),
-        (string(0x80000001, 0, 0x80000001, b"x\0\0\0"), "longer than 1024"),
+        (string(1026, 0, 1026, b"x\0" * 1025), "ends inside"),
+        (string(1026, 0, 1026, b"x\0" * 1026), "does not end with NUL"),
+        (string(0xFFFFFFFF, 0, 0xFFFFFFFF, b"x\0\0\0"), "ends inside"),
+        (string(0x80000001, 0, 0x80000001, b"x\0\0\0"), "ends inside"),
     ],
 )
 def test_strings_that_are_refused(stub: bytes, reason: str) -> None:
-    with pytest.raises(Malformed, match=reason):
+    with pytest.raises(Malformed, match=reason) as refused:
         ndr.decode_request(Opnum.IsPathSupported, stub, Syntax.NDR)
+    assert not isinstance(refused.value, TooLong)
+
+
+@pytest.mark.parametrize("units", [1026, 5000])
+def test_a_string_that_is_only_too_long_has_the_right_form(units: int) -> None:
+    text = b"x\0" * (units - 1) + b"\0\0"
+    for stub, syntax in (
+        (string(units, 0, units, text), Syntax.NDR),
+        (struct.pack("<QQQ", units, 0, units) + text, Syntax.NDR64),
+    ):
+        with pytest.raises(TooLong, match="longer than 1024"):
+            ndr.decode_request(Opnum.IsPathSupported, stub, syntax)
 
 
 def test_counts_of_ndr64_are_not_cut_to_32_bits() -> None:
-    stub = struct.pack("<QQQ", 2**32 + 2, 0, 2**32 + 2) + b"x\0\0\0"
-    with pytest.raises(Malformed, match="longer than 1024"):
-        ndr.decode_request(Opnum.IsPathSupported, stub, Syntax.NDR64)
+    for count in (2**32 + 2, 2**63 + 2, 2**64 - 1):
+        stub = struct.pack("<QQQ", count, 0, count) + b"x\0\0\0"
+        with pytest.raises(Malformed, match="ends inside"):
+            ndr.decode_request(Opnum.IsPathSupported, stub, Syntax.NDR64)
 
 
 def test_a_maximum_count_may_be_larger() -> None:
@@ -207,3 +222,26 @@ def test_a_guid_has_16_bytes() -> None:
 def test_there_is_no_opnum_13() -> None:
     with pytest.raises(Malformed, match="no method"):
         ndr.decode_request(13, b"", Syntax.NDR)
+
+
+@pytest.mark.parametrize("threads", [8])
+def test_any_number_of_threads_may_code(threads: int) -> None:
+    """The C core runs without the interpreter's lock, but threads share no buffer."""
+
+    def round_trips(number: int) -> None:
+        guid, other = bytes([number]) * 16, bytes([number + 100]) * 16
+        name = f"\\\\server{number}\\" + chr(ord("a") + number) * 200
+        request = AddToShadowCopySet(guid, other, name)
+        response = ShareMappingResponse(number, 1, ShareMapping1(guid, other, name, None, number))
+        for _ in range(500):
+            stub = ndr.encode_request(request, Syntax.NDR64)
+            assert ndr.decode_request(3, stub, Syntax.NDR64) == request
+            stub = ndr.encode_response(10, response, Syntax.NDR)
+            (data,) = pdu.responses(number, 0, stub, 4280)
+            parsed = pdu.parse(data)
+            assert parsed is not None
+            assert (parsed.type, parsed.call_id) == (pdu.PduType.RESPONSE, number)
+            assert ndr.decode_response(10, data[24:], Syntax.NDR) == response
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(round_trips, range(threads)))

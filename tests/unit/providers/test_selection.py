@@ -5,6 +5,7 @@ from typing import Iterator
 
 import pytest
 
+from fsrvpd import capabilities
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.errors import StorageError
 from fsrvpd.protocol.ports import Share
@@ -12,7 +13,8 @@ from fsrvpd.providers.selection import Selection, standard
 
 
 @pytest.fixture
-def selection() -> Iterator[Selection]:
+def selection(monkeypatch: pytest.MonkeyPatch) -> Iterator[Selection]:
+    monkeypatch.setattr(capabilities, "why_insufficient", lambda: "")
     mounts = LiveMounts()
     yield standard(mounts, lambda share: {}, "/var/lib/fsrvpd")
     mounts.close()
@@ -20,6 +22,14 @@ def selection() -> Iterator[Selection]:
 
 def share(**options: str) -> Share:
     return Share("s", "/proc", False, options=options)
+
+
+def test_a_process_that_could_remove_nothing_makes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capabilities, "why_insufficient", lambda: "no CAP_SYS_ADMIN")
+    mounts = LiveMounts()
+    choice = standard(mounts, lambda share: {}, "/var/lib/fsrvpd").choose(share(), "/proc")
+    mounts.close()
+    assert choice == (None, {"any provider": "no CAP_SYS_ADMIN"})
 
 
 def test_every_refusal_has_its_reason(selection: Selection) -> None:

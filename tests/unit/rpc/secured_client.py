@@ -1,6 +1,6 @@
-"""A client of an association that authenticates with an initiator of another make.
+"""A client of an association that authenticates with an independent initiator.
 
-It keeps to C706 and MS-RPCE as far as it is not told otherwise.
+It follows C706 and MS-RPCE unless a test asks for something else.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from fsrvpd.core import ndr
 from fsrvpd.core.messages import Opnum, SetContext
 from fsrvpd.core.ndr import Syntax
 from fsrvpd.errors import AuthenticationError
-from fsrvpd.rpc.association import Association, Call
-from fsrvpd.rpc.security.context import AuthLevel, AuthType, Message
+from fsrvpd.rpc.association import Association, RpcRequest
+from fsrvpd.rpc.security.context import AuthLevel, AuthType, PduParts
 from tests.oracle import pdu
 from tests.oracle.pdu import Context
 from tests.unit.rpc.security.initiators import PasswordList, acceptors
@@ -42,8 +42,8 @@ def read(data: bytes) -> Answer:
 
 
 class SecuredClient:
-    """`initiator` is one of `initiators`. What it asks about is answered at once, unless
-    `patient`: then the test answers."""
+    """`initiator` is one of `initiators`. Accounts are verified at once, unless `patient`: then
+    the test calls `resume`."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class SecuredClient:
         self.send(pdu.bind(contexts, verifier=self.verifier(token), **options))
         return self.only()
 
-    def auth3(self, token: bytes) -> list[Call]:
+    def auth3(self, token: bytes) -> list[RpcRequest]:
         return self.send(pdu.message(pdu.AUTH3, bytes(4), verifier=self.verifier(token)))
 
     def alter(self, token: bytes) -> Answer:
@@ -97,21 +97,21 @@ class SecuredClient:
     def request(
         self, stub: bytes = SET_CONTEXT, opnum: int = Opnum.SetContext, **options: Any
     ) -> bytes:
-        """A request as the level has it protected."""
+        """A request, protected as the level demands."""
         padding = -len(stub) % 16
         body = stub + bytes(padding)
         trailer = self.verifier(b"", padding)
         if self.level < AuthLevel.CALL:
             return pdu.request(opnum, body, verifier=trailer + bytes(16), **options)
         whole = pdu.request(opnum, body, verifier=trailer + bytes(16), **options)
-        message = Message(whole[:24], whole[24:-24], whole[-24:-16])
+        message = PduParts(whole[:24], whole[24:-24], whole[-24:-16])
         if self.level < AuthLevel.PKT_PRIVACY:
             return b"".join(message) + self.initiator.sign(message)
         sealed, token = self.initiator.seal(message)
         return message.head + sealed + message.sec_trailer + token
 
     def opened(self, answer: Answer) -> bytes:
-        """The stub of a response, once its signature is found right."""
+        """The stub of a response, after its signature was verified."""
         assert answer.kind == pdu.RESPONSE
         if self.level < AuthLevel.CALL:
             assert not answer.token
@@ -119,7 +119,7 @@ class SecuredClient:
         auth_type, level, padding, _, context_id = struct.unpack("<BBBBI", answer.verifier)
         assert (auth_type, level, context_id) == (self.auth_type, self.level, self.context_id)
         assert len(answer.body[8:]) % 16 == 0
-        message = Message(answer.whole[:24], answer.body[8:], answer.verifier)
+        message = PduParts(answer.whole[:24], answer.body[8:], answer.verifier)
         if self.level < AuthLevel.PKT_PRIVACY:
             self.initiator.verify(message, answer.token)
             body = message.body
@@ -127,17 +127,17 @@ class SecuredClient:
             body = self.initiator.unseal(message, answer.token)
         return body[: len(body) - padding]
 
-    def send(self, data: bytes) -> list[Call]:
+    def send(self, data: bytes) -> list[RpcRequest]:
         calls = self.association.receive(data)
-        if self.association.question is not None and not self.patient:
-            calls += self.association.resume(self.verdict())
+        if self.association.pending_verification is not None and not self.patient:
+            calls += self.association.resume(self.verification())
         return calls
 
-    def verdict(self) -> Any:
-        """What the accounts say to the question."""
-        assert self.association.question is not None
+    def verification(self) -> Any:
+        """The result of the verification."""
+        assert self.association.pending_verification is not None
         try:
-            return PasswordList().verify(self.association.question)
+            return PasswordList().verify(self.association.pending_verification)
         except AuthenticationError as error:
             return error
 

@@ -8,8 +8,9 @@ import pytest
 from fsrvpd.core import ndr
 from fsrvpd.core.messages import Opnum, PathSupportedResponse, SetContext, StatusResponse
 from fsrvpd.core.ndr import Syntax
-from fsrvpd.rpc.association import MAX_OUTSTANDING, MAX_STUB, Association, Call
+from fsrvpd.rpc.association import MAX_OUTSTANDING, Association, RpcRequest
 from fsrvpd.rpc.faults import Fault, Nak
+from fsrvpd.rpc.reassembly import MAX_STUB
 from tests.oracle import pdu
 from tests.oracle.pdu import Context
 
@@ -55,8 +56,8 @@ def test_a_bind_is_acknowledged() -> None:
 def test_a_call_comes_out_and_its_answer_goes_back() -> None:
     association = associate()
     (call,) = association.receive(pdu.request(Opnum.SetContext, SET_CONTEXT, call_id=3))
-    assert call == Call(3, 0, Opnum.SetContext, SET_CONTEXT, Syntax.NDR, False)
-    association.answer(call, StatusResponse(0x80042316))
+    assert call == RpcRequest(3, 0, Opnum.SetContext, SET_CONTEXT, Syntax.NDR, False)
+    association.respond(call, StatusResponse(0x80042316))
     (answer,) = answers(association)
     assert answer == (4, 0, struct.pack("<I", 0x80042316), 0)
     assert association.outgoing() == []
@@ -71,7 +72,7 @@ def test_bytes_may_come_in_pieces_of_any_size(size: int) -> None:
     calls = []
     for start in range(0, len(stream), size):
         for call in association.receive(stream[start : start + size]):
-            association.answer(call, StatusResponse(0))
+            association.respond(call, StatusResponse(0))
             calls.append(call.call_id)
     assert calls == [1, 2]
     assert len(association.outgoing()) == 3
@@ -83,7 +84,7 @@ def test_big_endian_clients_are_understood() -> None:
     (call,) = association.receive(pdu.request(Opnum.SetContext, stub, big_endian=True))
     assert call.big_endian
     assert ndr.decode_request(call.opnum, call.stub, call.syntax, call.big_endian) == (0x19,)
-    association.answer(call, StatusResponse(0))
+    association.respond(call, StatusResponse(0))
     assert answers(association)[0].stub == bytes(4)
 
 
@@ -209,7 +210,7 @@ def test_cancelling_changes_nothing() -> None:
     (call,) = association.receive(pdu.request(1, b""))
     for kind in (pdu.CO_CANCEL, pdu.ORPHANED):
         assert association.receive(pdu.message(kind, b"")) == []
-    association.answer(call, StatusResponse(0))
+    association.respond(call, StatusResponse(0))
     assert answers(association)[0].stub == bytes(4)
 
 
@@ -239,7 +240,7 @@ def test_a_request_in_countless_empty_fragments_is_cut_off() -> None:
 def test_responses_are_cut_to_what_the_client_receives() -> None:
     association = associate(max_fragment=1500)
     (call,) = association.receive(pdu.request(Opnum.IsPathSupported, b""))
-    association.answer(call, PathSupportedResponse(0, True, "x" * 1000))
+    association.respond(call, PathSupportedResponse(0, True, "x" * 1000))
     fragments = association.outgoing()
     headers = [pdu.read(data) for data in fragments]
     assert [header.flags for header in headers] == [pdu.FIRST, pdu.LAST]
@@ -295,8 +296,8 @@ def test_a_call_id_may_not_be_outstanding_twice() -> None:
 def test_a_call_is_answered_once() -> None:
     association = associate()
     (call,) = association.receive(pdu.request(1, b""))
-    association.answer(call, StatusResponse(0))
-    association.answer(call, StatusResponse(0))
+    association.respond(call, StatusResponse(0))
+    association.respond(call, StatusResponse(0))
     association.fault(call, Fault.BAD_STUB_DATA)
     assert len(association.outgoing()) == 1
 
@@ -381,5 +382,5 @@ def test_what_came_before_the_end_is_still_handed_out() -> None:
     calls = association.receive(pdu.request(1, SET_CONTEXT) + pdu.bind(PLAIN))
     assert len(calls) == 1
     assert association.closed
-    association.answer(calls[0], StatusResponse(0))
+    association.respond(calls[0], StatusResponse(0))
     assert only_fault(association) == Fault.PROTOCOL_ERROR

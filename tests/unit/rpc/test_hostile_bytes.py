@@ -1,10 +1,9 @@
-"""Recorded exchanges with bytes changed, removed, repeated and cut anew."""
+"""Recorded exchanges with bytes changed, removed, repeated and cut in other places."""
 
 from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,9 +12,10 @@ from fsrvpd.core import messages, ndr
 from fsrvpd.core.ndr import Malformed
 from fsrvpd.rpc.association import MAX_OUTSTANDING, Association
 from fsrvpd.rpc.faults import Fault
+from tests import paths
 from tests.oracle import pdu
 
-VECTORS = Path(__file__).parents[2] / "vectors" / "rpc"
+VECTORS = paths.VECTORS / "rpc"
 STREAMS = [
     [bytes.fromhex(line[7:]) for line in association["pdus"] if line.startswith("client ")][:12]
     for path in sorted(VECTORS.glob("*.json"))
@@ -45,7 +45,7 @@ def serve(association: Association, data: bytes, answering: bool) -> None:
             association.fault(call, Fault.BAD_STUB_DATA)
             continue
         if answering:
-            association.answer(call, messages.refusal(call.opnum, 0x80070005))
+            association.respond(call, messages.refusal(call.opnum, 0x80070005))
 
 
 @settings(max_examples=EXAMPLES)

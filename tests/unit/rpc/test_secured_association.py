@@ -1,4 +1,4 @@
-"""Associations of clients that authenticate, with initiators of other makes."""
+"""Associations of clients that authenticate, with independent initiators."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from fsrvpd.core import ndr
 from fsrvpd.core.messages import IsPathSupported, Opnum, PathSupportedResponse, StatusResponse
 from fsrvpd.core.ndr import Syntax
 from fsrvpd.errors import AuthenticationError
-from fsrvpd.rpc.association import MAX_WAITING, Call
+from fsrvpd.rpc.association import MAX_WAITING, RpcRequest
 from fsrvpd.rpc.faults import Fault, Nak
 from fsrvpd.rpc.security.channels import MAX_CHANNELS, Security
-from fsrvpd.rpc.security.context import AuthLevel, AuthType, Principal
-from fsrvpd.rpc.verification_trailer import SIGNATURE
+from fsrvpd.rpc.security.context import AuthLevel, AuthType, Principal, Reply
+from fsrvpd.rpc.security.spnego import NTLMSSP_OID
 from tests.oracle import pdu
 from tests.oracle.pdu import Context
 from tests.unit.rpc.secured_client import PLAIN, SET_CONTEXT, SecuredClient, nak_reason
 from tests.unit.rpc.security.initiators import DOMAIN, USER, USER_SID, Impacket, Pyspnego
+from tests.unit.rpc.security.test_spnego import Client as SpnegoClient
+from tests.unit.rpc.security.test_spnego import fields_of
 
 PRINCIPAL = Principal(f"{DOMAIN}\\{USER}", USER_SID)
 KINDS: dict[str, tuple[Callable[..., Any], AuthType]] = {
@@ -56,8 +58,10 @@ def test_calls_and_answers(kind: str, level: AuthLevel) -> None:
     for number in range(1, 5):
         (call,) = peer.send(peer.request(call_id=number))
         security = Security(peer.context_id, level, PRINCIPAL)
-        assert call == Call(number, 0, Opnum.SetContext, SET_CONTEXT, Syntax.NDR, False, security)
-        peer.association.answer(call, StatusResponse(number))
+        assert call == RpcRequest(
+            number, 0, Opnum.SetContext, SET_CONTEXT, Syntax.NDR, False, security
+        )
+        peer.association.respond(call, StatusResponse(number))
         assert peer.opened(peer.only()) == struct.pack("<I", number)
 
 
@@ -89,7 +93,7 @@ def test_fragments_are_each_protected(level: AuthLevel) -> None:
         calls += peer.send(peer.request(part, Opnum.IsPathSupported, flags=flags))
     (call,) = calls
     assert call.stub == stub
-    peer.association.answer(call, PathSupportedResponse(0, True, "L" * 1000))
+    peer.association.respond(call, PathSupportedResponse(0, True, "L" * 1000))
     answers = peer.answers()
     assert len(answers) > 1
     assert all(len(answer.whole) <= 1432 for answer in answers)
@@ -100,8 +104,8 @@ def test_fragments_are_each_protected(level: AuthLevel) -> None:
 @pytest.mark.parametrize("level", [AuthLevel.PKT_INTEGRITY, AuthLevel.PKT_PRIVACY])
 @pytest.mark.parametrize("place", [12, 22, 24, 39, 40, 41, 42, 43, -20, -1])
 def test_tampering_ends_the_association(kind: str, level: AuthLevel, place: int) -> None:
-    """Call id, opnum, stub, padding, the verifier's fields, token. Its terms and context are
-    missed before any signature is looked at."""
+    """Call id, opnum, stub, padding, the verifier's fields, token. A wrong level or context is
+    noticed before the signature is verified."""
     peer = client(kind, level)
     data = bytearray(peer.request())
     data[place] ^= 1
@@ -115,7 +119,7 @@ def test_replay_ends_the_association(kind: str) -> None:
     peer = client(kind)
     data = peer.request()
     (call,) = peer.send(data)
-    peer.association.answer(call, StatusResponse(0))
+    peer.association.respond(call, StatusResponse(0))
     peer.answers()
     assert peer.send(data) == []
     assert peer.fault() == Fault.SEC_PKG_ERROR
@@ -182,7 +186,7 @@ def test_unknown_provider() -> None:
 def test_kerberos_without_a_keytab() -> None:
     peer = SecuredClient(Impacket(), AuthType.GSS_KERBEROS)
     assert nak_reason(peer.bind()) == Nak.INVALID_CHECKSUM
-    assert "no security provider" in peer.association.close_reason
+    assert "Kerberos cannot be used" in peer.association.close_reason
 
 
 @pytest.mark.parametrize("level", [0, 1, 7, 255])
@@ -216,6 +220,19 @@ def challenge() -> bytes:
 KNOWN_CHALLENGE = challenge()
 
 
+def test_auth3_of_spnego_is_refused_before_the_account_is_looked_up() -> None:
+    """SPNEGO's last token needs an answer, which auth3 cannot have."""
+    spnego = SpnegoClient(NTLMSSP_OID)
+    peer = SecuredClient(None, AuthType.GSS_NEGOTIATE, patient=True)
+    token = spnego.first(spnego.ntlm.first())
+    peer.send(pdu.bind(PLAIN, verifier=peer.verifier(token)))
+    challenge = fields_of(Reply(peer.only().token, False))[2]
+    assert peer.auth3(spnego.last(challenge, b"")) == []
+    assert peer.association.pending_verification is None
+    assert peer.send(pdu.request(Opnum.SetContext, SET_CONTEXT)) == []
+    assert peer.fault() == Fault.ACCESS_DENIED
+
+
 def test_auth3_without_a_token_is_out_of_sequence() -> None:
     peer = client()
     peer.send(pdu.message(pdu.AUTH3, bytes(4)))
@@ -241,7 +258,7 @@ def test_contexts_of_several_users() -> None:
         (call,) = each.send(each.request(call_id=number))
         assert call.security is not None
         assert call.security.context_id == each.context_id
-        each.association.answer(call, StatusResponse(0))
+        each.association.respond(call, StatusResponse(0))
         assert each.opened(each.only()) == bytes(4)
 
 
@@ -265,21 +282,21 @@ def test_fragments_of_one_request_come_through_one_context() -> None:
 
 
 class TestWaiting:
-    """While the domain controller thinks, the association holds still."""
+    """While the account is being verified, the association reads nothing more."""
 
     def waiting(self) -> SecuredClient:
         peer = SecuredClient(Impacket(), patient=True)
         peer.auth3(peer.initiator.next(peer.bind().token))
-        assert peer.association.question is not None
+        assert peer.association.pending_verification is not None
         return peer
 
     def test_requests_wait_for_the_answer(self) -> None:
         peer = self.waiting()
         assert peer.send(peer.request()) == []
         assert peer.answers() == []
-        (call,) = peer.association.resume(peer.verdict())
+        (call,) = peer.association.resume(peer.verification())
         assert call.security is not None
-        assert peer.association.question is None
+        assert peer.association.pending_verification is None
 
     def test_refusal_meets_the_first_request(self) -> None:
         peer = self.waiting()
@@ -290,9 +307,9 @@ class TestWaiting:
 
     def test_answer_is_taken_once(self) -> None:
         peer = self.waiting()
-        verdict = peer.verdict()
-        peer.association.resume(verdict)
-        assert peer.association.resume(verdict) == []
+        verification = peer.verification()
+        peer.association.resume(verification)
+        assert peer.association.resume(verification) == []
         assert not peer.association.closed
 
     def test_what_waits_is_limited(self) -> None:
@@ -300,132 +317,16 @@ class TestWaiting:
         for _ in range(MAX_WAITING // 4000 + 1):
             peer.send(pdu.request(Opnum.SetContext, bytes(4000)))
         assert peer.association.closed
-        assert peer.association.question is None
+        assert peer.association.pending_verification is None
         assert peer.association.resume(AuthenticationError("late")) == []
 
     def test_bind_can_wait(self) -> None:
-        """An authenticate message in the bind is nonsense, and refused there."""
+        """An authenticate message in the bind makes no sense, and is refused."""
         peer = SecuredClient(Impacket(), patient=True)
         peer.initiator.first()
         token = peer.initiator.next(KNOWN_CHALLENGE)
         peer.send(pdu.bind(PLAIN, verifier=peer.verifier(token)))
         assert nak_reason(peer.only()) == Nak.INVALID_CHECKSUM
-
-
-class TestVerificationTrailer:
-    def trailer(self, *commands: tuple[int, bytes]) -> bytes:
-        data = SIGNATURE
-        for number, (kind, content) in enumerate(commands, 1):
-            end = 0x4000 if number == len(commands) else 0
-            data += struct.pack("<HH", kind | end, len(content)) + content
-        return data
-
-    def pcontext(self, transfer: pdu.Syntax = pdu.NDR) -> bytes:
-        content = b""
-        for uuid, version in (pdu.INTERFACE, transfer):
-            content += uuid.bytes_le + struct.pack("<I", version)
-        return content
-
-    def header2(self, call_id: int = 1, opnum: int = 1, order: int = 0x10) -> bytes:
-        return struct.pack("<BxxxBxxxIHH", 0, order, call_id, 0, opnum)
-
-    def outcome(self, trailer: bytes, **options: Any) -> tuple[SecuredClient, list[Call]]:
-        peer = client(**options)
-        return peer, peer.send(peer.request(SET_CONTEXT + trailer))
-
-    def test_true_trailer_is_cut_off(self) -> None:
-        """As Samba 4.17 sends them, with header signing and without."""
-        commands = [(1, struct.pack("<I", 1)), (2, self.pcontext())]
-        _, (call,) = self.outcome(self.trailer(*commands))
-        assert call.stub == SET_CONTEXT
-        commands[0] = (1, bytes(4))
-        commands.append((3, self.header2()))
-        _, (call,) = self.outcome(self.trailer(*commands), header_signing=False)
-        assert call.stub == SET_CONTEXT
-
-    def test_every_request_has_its_own(self) -> None:
-        """What was true of one request is no reason to believe it of the next."""
-        of_the_first = self.trailer((2, self.pcontext()), (3, self.header2()))
-        peer, (call,) = self.outcome(of_the_first)
-        peer.association.answer(call, StatusResponse(0))
-        peer.opened(peer.only())
-        assert peer.send(peer.request(SET_CONTEXT + of_the_first, call_id=2)) == []
-        assert peer.fault() == Fault.ACCESS_DENIED
-
-    def test_what_holds_for_all_is_cut_off_from_each(self) -> None:
-        trailer = self.trailer((1, struct.pack("<I", 1)), (2, self.pcontext()))
-        peer = client()
-        for number, data in enumerate((b"", b"1234", trailer, b"")):
-            (call,) = peer.send(peer.request(SET_CONTEXT + data + trailer, call_id=number))
-            assert call.stub == SET_CONTEXT + data
-            peer.association.answer(call, StatusResponse(0))
-            peer.opened(peer.only())
-
-    def test_it_is_not_true_of_another_context(self) -> None:
-        peer = client()
-        other = [Context(1, pdu.INTERFACE, [pdu.NDR64])]
-        peer.send(pdu.bind(other, kind=pdu.ALTER_CONTEXT, flags=peer.flags, call_id=9))
-        assert peer.only().kind == pdu.ALTER_CONTEXT_RESPONSE
-        trailer = self.trailer((2, self.pcontext()))
-        (call,) = peer.send(peer.request(SET_CONTEXT + trailer))
-        peer.association.answer(call, StatusResponse(0))
-        peer.opened(peer.only())
-        assert peer.send(peer.request(SET_CONTEXT + trailer, context_id=1, call_id=2)) == []
-        assert peer.fault() == Fault.ACCESS_DENIED
-
-    def test_of_a_big_endian_client(self) -> None:
-        peer = client()
-        stub = b"\0\0\0\x19" + self.trailer((3, self.header2(order=0)))
-        padding = -len(stub) % 16
-        verifier = struct.pack(">BBBBI", peer.auth_type, peer.level, padding, 0, peer.context_id)
-        whole = pdu.request(
-            1, stub + bytes(padding), big_endian=True, verifier=verifier + bytes(16)
-        )
-        token = peer.initiator.mic(whole[:-16])
-        (call,) = peer.send(whole[:-16] + token)
-        assert call.stub == b"\0\0\0\x19"
-
-    @pytest.mark.parametrize(
-        "lie",
-        [
-            (1, struct.pack("<I", 1)),
-            (2, b"other interface" + bytes(25)),
-            (2, bytes(8)),
-            (3, struct.pack("<BxxxBxxxIHH", 0, 0x10, 1, 0, 2)),
-            (3, struct.pack("<BxxxBxxxIHH", 0, 0x10, 1, 1, 1)),
-            (3, struct.pack("<BxxxBxxxIHH", 0, 0x10, 2, 0, 1)),
-            (3, struct.pack("<BxxxBxxxIHH", 0, 0x00, 1, 0, 1)),
-            (3, struct.pack("<BxxxBxxxIHH", 2, 0x10, 1, 0, 1)),
-            (0x8000 | 9, b""),
-        ],
-    )
-    def test_lie_ends_the_association(self, lie: tuple[int, bytes]) -> None:
-        peer, calls = self.outcome(self.trailer(lie), header_signing=False)
-        assert calls == []
-        assert peer.fault() == Fault.ACCESS_DENIED
-        assert peer.association.closed
-
-    def test_other_transfer_syntax_is_a_lie(self) -> None:
-        peer, calls = self.outcome(self.trailer((2, self.pcontext(pdu.NDR64))))
-        assert calls == []
-        assert peer.fault() == Fault.ACCESS_DENIED
-
-    def test_unknown_command_may_be_skipped(self) -> None:
-        _, (call,) = self.outcome(self.trailer((9, b"1234"), (2, self.pcontext())))
-        assert call.stub == SET_CONTEXT
-
-    @pytest.mark.parametrize(
-        "trailer",
-        [SIGNATURE, SIGNATURE + b"\1\0\4\0", SIGNATURE + b"\1\0\3\0abc", SIGNATURE + b"\1\0\0\x80"],
-    )
-    def test_trailer_that_is_cut_short(self, trailer: bytes) -> None:
-        peer, calls = self.outcome(trailer + b"\0" * (-len(trailer) % 4))
-        assert calls == []
-        assert peer.fault() == Fault.ACCESS_DENIED
-
-    def test_signature_at_an_odd_place_is_data(self) -> None:
-        _, (call,) = self.outcome(b"ab" + SIGNATURE)
-        assert call.stub == SET_CONTEXT + b"ab" + SIGNATURE
 
 
 CLIENTS = [
@@ -457,7 +358,7 @@ def test_nothing_escapes_whatever_is_spoilt(
 
     counter = iter(range(100))
 
-    def receive(data: bytes) -> list[Call]:
+    def receive(data: bytes) -> list[RpcRequest]:
         calls = original(spoil(next(counter), data) if data else data)
         for call in calls:
             if call.security is not None and call.security.signed:
@@ -473,7 +374,7 @@ def test_nothing_escapes_whatever_is_spoilt(
         return
     for number in (1, 2):
         for call in peer.send(peer.request(call_id=number)):
-            peer.association.answer(call, StatusResponse(0))
+            peer.association.respond(call, StatusResponse(0))
 
 
 def test_contexts_can_be_added_with_security() -> None:

@@ -7,17 +7,17 @@ order in which they were sent, in hex.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Iterator, NamedTuple
 
 import pytest
 
 from fsrvpd.core import messages, ndr
-from fsrvpd.rpc.association import Association, Call
+from fsrvpd.rpc.association import Association, RpcRequest
+from tests import paths
 from tests.oracle import ndr as oracle
 from tests.oracle import pdu
 
-VECTORS = Path(__file__).parents[2] / "vectors" / "rpc"
+VECTORS = paths.VECTORS / "rpc"
 
 
 class Recorded(NamedTuple):
@@ -43,13 +43,13 @@ RECORDINGS = list(recordings())
 each = pytest.mark.parametrize("recorded", RECORDINGS, ids=lambda r: f"{r.file}: {r.command}")
 
 
-def calls(recorded: Recorded) -> list[Call]:
+def calls(recorded: Recorded) -> list[RpcRequest]:
     """What the client called, each call answered so that the next may come."""
     association = Association(1)
     found = []
     for data in recorded.sent("client"):
         for call in association.receive(data):
-            association.answer(call, messages.refusal(call.opnum, 0))
+            association.respond(call, messages.refusal(call.opnum, 0))
             found.append(call)
     assert not association.closed
     return found

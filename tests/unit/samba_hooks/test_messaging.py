@@ -1,4 +1,4 @@
-"""Samba's datagrams: what is ours is understood, everything else is let be."""
+"""Samba's datagrams: known messages are decoded, all others are ignored."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_an_answer_goes_to_whoever_asked(places: tuple[Path, Path]) -> None:
     assert (answer.kind, answer.data, answer.destination) == (Kind.PONG, b"!", SENDER)
     assert answer.source.pid == os.getpid()
     assert mailbox.receive() is None
-    mailbox.reply(received, Kind.PONG)  # who is gone is let be
+    mailbox.reply(received, Kind.PONG)  # a sender that has ended is ignored
     bus.close()
 
 
@@ -120,5 +120,5 @@ def test_a_place_that_is_no_directory_of_ours_is_refused(places: tuple[Path, Pat
     private, lock = places
     (private / "elsewhere").mkdir()
     (lock / "msg.lock").symlink_to(private / "elsewhere")
-    with pytest.raises(ConfigError, match=r"msg\.lock: is no directory of our own"):
+    with pytest.raises(ConfigError, match=r"msg\.lock is not a directory of this user"):
         join(places)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Optional
 
 import pytest
 
@@ -41,7 +41,7 @@ def reopened(path: Path) -> dict[bytes, str]:
 
 
 def refusal(path: Path) -> str:
-    """Why the store will not open."""
+    """Return why the store does not open."""
     with pytest.raises(StoreError) as refused:
         SqliteStore(str(path))
     assert str(path) in str(refused.value)
@@ -67,6 +67,16 @@ def test_documents_are_written_replaced_and_forgotten(store: SqliteStore, path: 
     store.apply([(TWO, None), (bytes(16), None)])
     store.close()
     assert reopened(path) == {ONE: "second"}
+
+
+def test_whoever_submits_is_told_before_it_returns(store: SqliteStore) -> None:
+    told: list[Optional[StoreError]] = []
+    store.submit([(ONE, "first")], durable=True, done=told.append)
+    assert told == [None]
+    assert store.load() == {ONE: "first"}
+    store.submit([(TWO, ["no document"])], durable=True, done=told.append)  # type: ignore[list-item]
+    assert isinstance(told[1], StoreError)
+    assert store.load() == {ONE: "first"}
 
 
 def test_what_need_not_be_durable_outlives_the_process(store: SqliteStore, path: Path) -> None:
@@ -126,26 +136,36 @@ PRAGMA user_version = 1;
 """
 
 
-def test_an_older_schema_is_brought_up_to_date(path: Path) -> None:
+SCHEMA_2 = SCHEMA_1.replace("born REAL NOT NULL", "id TEXT NOT NULL").replace("= 1;", "= 2;")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [SCHEMA_1, SCHEMA_2.replace("1795000000.25", f"'{uuid.uuid4()}'")],
+    ids=["schema 1", "schema 2"],
+)
+def test_an_older_schema_is_brought_up_to_date(path: Path, schema: str) -> None:
     with contextlib.closing(sqlite3.connect(path)) as database:
-        database.executescript(SCHEMA_1)
+        database.executescript(schema)
     assert reopened(path) == {ONE: "kept"}
     store = SqliteStore(str(path))
     first = store.id
+    store.keep({"{1}": True})
     store.close()
     assert reopened(path) == {ONE: "kept"}
     assert uuid.UUID(first).version == 4
 
 
 def test_the_shape_of_the_file(store: SqliteStore, path: Path) -> None:
-    """A change of it must raise SCHEMA, and bring older files up to date."""
+    """A change of the schema must raise SCHEMA, and upgrade older files."""
     store.close()
     with contextlib.closing(sqlite3.connect(path)) as database:
         tables = [sql for (sql,) in database.execute("SELECT sql FROM sqlite_master") if sql]
-    assert SCHEMA == 2
+    assert SCHEMA == 3
     assert tables == [
         "CREATE TABLE sets (id BLOB PRIMARY KEY, document TEXT NOT NULL)",
         "CREATE TABLE file (id TEXT NOT NULL)",
+        "CREATE TABLE kept (copy TEXT PRIMARY KEY, held INTEGER NOT NULL)",
     ]
 
 
@@ -248,15 +268,26 @@ def test_what_was_acknowledged_survives_kill_9(path: Path) -> None:
         assert int(values.pop()) in (acknowledged, acknowledged + 1)
 
 
+def end_of_frames(log: Path) -> int:
+    """Return the length of a log that is valid: the rest is of earlier rounds, with another salt.
+    The format is in "WAL-mode File Format" of SQLite's documentation."""
+    content = log.read_bytes()
+    frame = 24 + 4096
+    salt, end = content[16:24], 32
+    while content[end + 8 : end + 16] == salt:
+        end += frame
+    return end
+
+
 def test_a_log_that_ends_anywhere_loses_whole_transactions_from_its_end(
     store: SqliteStore, path: Path, tmp_path: Path
 ) -> None:
-    """What a power cut leaves of a log whose end had not reached the disk."""
+    """The log is cut, as by a power cut before its end has reached the disk."""
     for number in range(12):
         store.apply([(bytes([n]) * 16, str(number)) for n in range(3)])
     log = Path(f"{path}-wal")
     seen = []
-    for cut in range(0, log.stat().st_size, 3001):
+    for cut in range(0, end_of_frames(log), 3001):
         copy = tmp_path / f"cut{cut}" / path.name
         copy.parent.mkdir()
         shutil.copy(path, copy)
@@ -329,7 +360,7 @@ print(json.dumps([written, reason, kept, changed, again]))
 
 
 def test_a_full_disk_loses_nothing_and_is_no_end(tmp_path: Path) -> None:
-    """On a small tmpfs of its own; a file that takes half of it makes the room again."""
+    """The disk is a small private tmpfs; removing a file that takes half of it frees space."""
     setup = (
         'mount -t tmpfs -o size=1m tmpfs "$0" && head -c 500000 /dev/zero > "$0/ballast"'
         ' && exec "$1" -c "$2" "$0/sets.sqlite" "$0/ballast"'
@@ -342,3 +373,13 @@ def test_a_full_disk_loses_nothing_and_is_no_end(tmp_path: Path) -> None:
     assert "check free space" in reason
     assert 0 < written == kept == again
     assert changed == "y"
+
+
+def test_what_an_admin_keeps_is_durable(tmp_path: Path) -> None:
+    store = SqliteStore(str(tmp_path / "state"))
+    assert store.kept() == {}
+    store.keep({"{1}": True, "{2}": True, "{3}": False})
+    store.keep({"{1}": None, "{2}": False})
+    store.close()
+    with contextlib.closing(SqliteStore(str(tmp_path / "state"))) as again:
+        assert again.kept() == {"{2}": False, "{3}": False}

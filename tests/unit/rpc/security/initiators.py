@@ -1,6 +1,6 @@
-"""Clients of other makes, in memory: what our acceptors are proved against.
+"""Independent clients, in memory, to test the acceptors with.
 
-Each has `first()`, `next(token)`, and the four protections of a `Message`.
+Each has `first()`, `next(token)`, and the four protections of a `PduParts`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from spnego.iov import BufferType
 from fsrvpd.errors import AuthenticationError
 from fsrvpd.protocol.ports import NtlmResponse, VerifiedAccount
 from fsrvpd.rpc.security.acceptors import Acceptors
-from fsrvpd.rpc.security.context import Message, Reply, SecurityContext
+from fsrvpd.rpc.security.context import PduParts, Reply, SecurityContext
 from fsrvpd.rpc.security.ntlm_messages import Names
-from samba_hooks import ntlmv2
+from samba_hooks.accounts import ntlmv2
 
 USER, PASSWORD, DOMAIN = "Günter", "Lab-päss-0", "LABGROUP"
 USER_SID = "S-1-5-21-1-2-3-1000"
@@ -29,7 +29,7 @@ STANDALONE = Names("LAB", "LAB", "lab.example", "", False)
 
 
 class PasswordList:
-    """An `AccountVerifier` over passwords in clear."""
+    """An `AccountVerifier` with a list of passwords."""
 
     def __init__(self, **passwords: str) -> None:
         self._passwords = passwords or {USER: PASSWORD}
@@ -48,7 +48,7 @@ def acceptors(names: Names = STANDALONE) -> Acceptors:
 
 
 def join(client: Any, server: SecurityContext, verifier: Optional[PasswordList] = None) -> None:
-    """Pass tokens until both ends are content; the client's last may go unanswered."""
+    """Pass tokens until both ends are done; the client's last one may have no answer."""
     verifier = verifier or PasswordList()
     token = client.first()
     for _ in range(6):
@@ -81,7 +81,7 @@ class Impacket:
         return bytes(message.getData())
 
     def rewind(self) -> None:
-        """Begin the key streams anew, as SPNEGO does after its signatures."""
+        """Restart the key streams, as SPNEGO does after its signatures."""
         self._streams = {
             mode: ARC4.new(ntlm.SEALKEY(self._flags, self._key, mode)).encrypt
             for mode in ("Client", "Server")
@@ -95,17 +95,17 @@ class Impacket:
         """What the server's next signature must be."""
         return self._token("Server", data)
 
-    def sign(self, message: Message) -> bytes:
+    def sign(self, message: PduParts) -> bytes:
         return self.mic(b"".join(message))
 
-    def seal(self, message: Message) -> tuple[bytes, bytes]:
+    def seal(self, message: PduParts) -> tuple[bytes, bytes]:
         sealed = self._streams["Client"](message.body)
         return sealed, self.sign(message)
 
-    def verify(self, message: Message, token: bytes) -> None:
+    def verify(self, message: PduParts, token: bytes) -> None:
         assert self.server_mic(b"".join(message)) == token
 
-    def unseal(self, message: Message, token: bytes) -> bytes:
+    def unseal(self, message: PduParts, token: bytes) -> bytes:
         body = self._streams["Server"](message.body)
         self.verify(message._replace(body=body), token)
         return body
@@ -144,22 +144,22 @@ class Pyspnego:
     def next(self, token: bytes) -> bytes:
         return self._context.step(token) or b""
 
-    def sign(self, message: Message) -> bytes:
+    def sign(self, message: PduParts) -> bytes:
         return self._context.sign(b"".join(message))
 
-    def verify(self, message: Message, token: bytes) -> None:
+    def verify(self, message: PduParts, token: bytes) -> None:
         self._context.verify(b"".join(message), token)
 
-    def seal(self, message: Message) -> tuple[bytes, bytes]:
+    def seal(self, message: PduParts) -> tuple[bytes, bytes]:
         wrapped = self._context.wrap_iov(_iov(message, BufferType.header)).buffers
         return wrapped[1].data or b"", wrapped[3].data or b""
 
-    def unseal(self, message: Message, token: bytes) -> bytes:
+    def unseal(self, message: PduParts, token: bytes) -> bytes:
         opened = self._context.unwrap_iov(_iov(message, (BufferType.header, token)))
         return opened.buffers[1].data or b""
 
 
-def _iov(message: Message, header: Any) -> list[Any]:
+def _iov(message: PduParts, header: Any) -> list[Any]:
     return [
         (BufferType.sign_only, message.head),
         (BufferType.data, message.body),
@@ -168,7 +168,7 @@ def _iov(message: Message, header: Any) -> list[Any]:
     ]
 
 
-def pdu(body: bytes, number: int = 1) -> Message:
-    """A request with what stands around its body."""
+def pdu(body: bytes, number: int = 1) -> PduParts:
+    """A request with the parts around its body."""
     head = struct.pack("<4B4sHHI8x", 5, 0, 0, 3, b"\x10\0\0\0", 48 + len(body), 16, number)
-    return Message(head, body, struct.pack("<4BI", 10, 5, 0, 0, 1))
+    return PduParts(head, body, struct.pack("<4BI", 10, 5, 0, 0, 1))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import struct
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,10 +9,9 @@ from hypothesis import strategies as st
 
 from fsrvpd.errors import AuthenticationError
 from fsrvpd.rpc.security.pac import LogonInfo, parse_logon_info
+from tests.paths import VECTORS
 
-SAMPLE = (
-    Path(__file__).parents[3] / "vectors" / "kerberos" / "pac_logon_info_samba4.17.12_dc.bin"
-).read_bytes()
+SAMPLE = (VECTORS / "kerberos" / "pac_logon_info_samba4.17.12_dc.bin").read_bytes()
 DOMAIN_SID_END = 0x1A4
 
 
@@ -35,9 +33,9 @@ def test_sample_of_a_samba_dc() -> None:
         (0x00, 0x00080110, "no logon information"),  # big-endian
         (0x10, 0, "empty"),
         (0xAC, 0, "no domain SID"),
-        (0x84, 0, "cut short|two"),  # no groups, but they follow
+        (0x84, 0, "string header|two"),  # no groups, but they follow
         (0x144, 4, "two counts"),
-        (0xEC + 4, 1, "two lengths"),
+        (0xEC + 4, 1, "string header"),
         (0xEC + 8, 6, "two lengths"),
         (0x188, 5, "no SID"),
         (0x18C, 0x00000402, "no SID"),

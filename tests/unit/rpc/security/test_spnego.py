@@ -1,4 +1,4 @@
-"""SPNEGO: which mechanism is chosen, and that nobody can shorten the list unseen."""
+"""SPNEGO: which mechanism is chosen, and that a shortened list is detected."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from fsrvpd.errors import AuthenticationError
 from fsrvpd.protocol.ports import NtlmResponse
 from fsrvpd.rpc.security import der, spnego_messages
-from fsrvpd.rpc.security.context import AuthLevel, AuthType, Reply, SecurityContext, Terms
+from fsrvpd.rpc.security.context import AuthLevel, AuthParameters, AuthType, Reply, SecurityContext
 from fsrvpd.rpc.security.spnego import KRB5_OID, MS_KRB5_OID, NTLMSSP_OID, SpnegoAcceptor
 from fsrvpd.rpc.security.spnego_messages import SPNEGO_OID, NegState
 from tests.unit.rpc.security.initiators import Impacket, PasswordList, acceptors, pdu
 
 NEGOEX_OID = bytes.fromhex("2b06010401823702021e")
-SIGNED = Terms(AuthLevel.PKT_INTEGRITY, True)
+SIGNED = AuthParameters(AuthLevel.PKT_INTEGRITY, True)
 
 
 def mechanism_list(*oids: bytes) -> bytes:
@@ -121,11 +121,11 @@ def test_sequence_goes_on_but_key_stream_begins_anew() -> None:
     client.ntlm.verify(pdu(b"response"), context.sign(pdu(b"response")))
 
 
-def test_missing_signature_is_refused() -> None:
+def test_missing_signature_is_refused_before_the_account_is_looked_up() -> None:
     client, context = Client(*WINDOWS), server()
     challenge = begun(client, context)
     with pytest.raises(AuthenticationError, match="no signature over the list"):
-        proved(context, client.last(challenge, b""))
+        context.step(client.last(challenge, b""))
 
 
 @pytest.mark.parametrize("meant", [(NTLMSSP_OID,), (KRB5_OID, NTLMSSP_OID), WINDOWS[::-1]])
@@ -144,7 +144,7 @@ def test_signature_over_a_first_choice_is_checked_when_it_comes() -> None:
 
 
 def test_without_a_mechanism_in_common() -> None:
-    with pytest.raises(AuthenticationError, match="none of our mechanisms"):
+    with pytest.raises(AuthenticationError, match="no supported mechanism"):
         server().step(init((NEGOEX_OID, KRB5_OID)))
     with pytest.raises(AuthenticationError, match="none at all"):
         server().step(init(()))
@@ -198,7 +198,7 @@ def test_hints_of_a_server_are_stepped_over() -> None:
 
 
 def test_endless_list_is_refused() -> None:
-    with pytest.raises(AuthenticationError, match="more mechanisms"):
+    with pytest.raises(AuthenticationError, match="more than 32 mechanisms"):
         server().step(init((NEGOEX_OID,) * 33))
 
 

@@ -1,0 +1,1 @@
+"""`fsrvpctl doctor`: examines the host, its domain and the agent, and makes a trial copy."""

@@ -1,0 +1,1 @@
+"""`fsrvpctl setup`: configures Samba for fsrvpd, and undoes that."""

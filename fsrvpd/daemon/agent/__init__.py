@@ -1,0 +1,1 @@
+"""The agent at work: drives the state machine and carries out its actions."""

@@ -1,0 +1,1 @@
+"""The named pipe: connections, their limits, and who the client is."""

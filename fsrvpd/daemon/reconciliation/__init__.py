@@ -1,0 +1,1 @@
+"""Compares state, storage and registry, and repairs what differs."""

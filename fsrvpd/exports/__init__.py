@@ -1,0 +1,1 @@
+"""Mounts of shares' directories in snapshots, and the gates through which users reach them."""

@@ -1,0 +1,1 @@
+"""The agent of MS-FSRVP 3.1 as a state machine without I/O."""

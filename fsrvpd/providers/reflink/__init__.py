@@ -1,0 +1,1 @@
+"""Copies of directory trees by FICLONE: XFS, bcachefs and other file systems with reflinks."""

@@ -1,0 +1,1 @@
+"""`check`: whether shares can be copied and read tonight, and what to type where they cannot."""

@@ -1,0 +1,1 @@
+"""Copies of shares without a backup program: `tar`, `copy` and `restore`, over `files`."""

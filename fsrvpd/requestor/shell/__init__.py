@@ -1,0 +1,1 @@
+"""DISKSHADOW's words and output: `fsrvpshadow shell`."""

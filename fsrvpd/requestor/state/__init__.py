@@ -1,0 +1,1 @@
+"""What may have been left on servers, on this host's disk."""

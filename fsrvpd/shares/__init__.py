@@ -1,0 +1,1 @@
+"""From a UNC name to a share, its directory and its volume."""

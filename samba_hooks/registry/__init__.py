@@ -1,0 +1,1 @@
+"""Creates and removes shadow copy shares in Samba's registry."""
