@@ -41,6 +41,7 @@ REGISTRY = {"fsrvpd.options", *below("samba_hooks", "testparm", "tools", "config
     *("config_version", "parameters", "share_definition", "inheritance", "smb_conf_lines"),
     *("smb_conf_faults", "per_client", "usershares"),
 )
+SMB_CONF = ("smb_conf_file", "registry.smb_conf_places", "registry.smb_conf_edit")
 SAMBA = REGISTRY | below(
     "samba_hooks",
     *("messaging", "samba_agent", "vfs_modules", "pipe", "accounts", "registry.open_registry"),
@@ -159,6 +160,14 @@ MAY_IMPORT: dict[str, set[str]] = {
         "samba_hooks.registry.smb_conf_faults",
         "samba_hooks.testparm",
     },
+    "samba_hooks.registry.smb_conf_places": {
+        "fsrvpd.protocol.unc",
+        "samba_hooks.registry.smb_conf_lines",
+    },
+    "samba_hooks.registry.smb_conf_edit": below(
+        "samba_hooks.registry", "smb_conf_lines", "smb_conf_places"
+    ),
+    "samba_hooks.smb_conf_file": set(),
     "samba_hooks.ctdb": set(),
     "samba_hooks.messaging": set(),
     "samba_hooks.samba_agent": {"fsrvpd.run_command"},
@@ -332,7 +341,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fsrvpd.ctl.doctor": {*CORE, *SAMBA, "fsrvpd.protocol.hresult", "samba_hooks.registry.client"}
     | below("fsrvpd", "capabilities", "samba_command_line", "config", "run_command", "terminal")
     | below("fsrvpd.ctl", "client", "send"),
-    "fsrvpd.ctl.setup": {*SAMBA, "fsrvpd.options", "fsrvpd.samba_command_line", "fsrvpd.config"},
+    "fsrvpd.ctl.setup": {*SAMBA, "fsrvpd.options", "fsrvpd.samba_command_line", "fsrvpd.config"}
+    | below("samba_hooks", *SMB_CONF),
     "fsrvpd.ctl.main": {"fsrvpd.command_line", "fsrvpd.samba_command_line", "fsrvpd.terminal"}
     | below("fsrvpd.ctl", "client", "send", "messages", "check_config", "share_config")
     | below("fsrvpd.ctl", "doctor", "setup"),

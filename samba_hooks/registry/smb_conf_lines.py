@@ -67,7 +67,13 @@ def _beginning_of(names: tuple[str, ...]) -> Pattern[str]:
 
 def joined_lines(text: str) -> Iterator[tuple[int, str]]:
     """What Samba sees of each line, whether it takes it or not, with the number of its first."""
-    start, line = 0, ""
+    for first, _, line in spans(text):
+        yield first, line
+
+
+def spans(text: str) -> Iterator[tuple[int, int, str]]:
+    """As `joined_lines`, with the numbers of the first and the last line of the file."""
+    start, line, number = 0, "", 0
     for number, raw in enumerate(text.split("\n"), 1):
         if not start:
             raw = raw.lstrip(_BLANKS)
@@ -77,8 +83,8 @@ def joined_lines(text: str) -> Iterator[tuple[int, str]]:
         line = _MORE_BLANKS.sub(r"\1", line + raw)
         joined = _BACKSLASH_AT_THE_END.sub("", line)
         if joined == line:
-            yield start, line
+            yield start, number, line
             start, line = 0, ""
         line = joined if start else ""
     if start:
-        yield start, line
+        yield start, number, line
