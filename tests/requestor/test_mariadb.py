@@ -10,7 +10,7 @@ from lab import FsrvpdProcess, Lab, Samba, Share
 from lab.namespaces import wait_until
 from tests.requestor.command_host import Host as CommandHost
 from tests.requestor.databases import Mariadb
-from tests.requestor.writer_jobs import FAILED, Answer, run_job
+from tests.requestor.writer_jobs import FAILED, JOB, Answer, configuration, run_job
 
 SHARE = r"\\127.0.0.9\data"
 TABLES = """
@@ -107,3 +107,19 @@ def test_work_goes_on_after_a_window_that_was_too_short(host: Host) -> None:
     assert "the window" in answer.error or "was not frozen after" in answer.error
     host.wait_for_rows()
     assert host.daemon.ask("list-sets") == []
+
+
+def test_work_goes_on_while_the_client_is_stopped(host: Host) -> None:
+    """By Ctrl-Z for example: its session with the server goes on, and held commits for ever."""
+    stop = ["sh", "-c", "kill -STOP $PPID; sleep 600"]
+    writers = {
+        "db": {"kind": "mariadb", "option_file": str(host.database.option_file)},
+        "stop": {"freeze": stop, "thaw": ["true"], "priority": 1, "timeout": 600},
+    }
+    host.host.write_configuration(configuration([SHARE], writers, window=8))
+    running = host.host.start(*JOB, "true")
+    running.wait_for('"event": "writer-frozen"')
+    host.wait_for_rows()
+    running.process.resume()
+    assert running.process.wait(60) == FAILED, running.said()
+    assert host.run().status == 0

@@ -61,7 +61,8 @@ class RunParts(Closing):
 
     def _group(self, settings: Settings, job: str, output: Output, report: Report) -> WriterGroup:
         thaw_before(output)
-        run = Surroundings(self._trees.now, partial(self._results, job, output), settings.mount)
+        results = partial(self._results, job, output)
+        run = Surroundings(self._trees.now, results, settings.mount, settings.window)
         writers = [writer for section in settings.writers for writer in make_writers(section, run)]
         keeper = KeeperProcess(FrozenFiles.of_user(output.warning), job)
         return WriterGroup(writers, window=settings.window, report=report, keeper=keeper)

@@ -20,11 +20,12 @@ _OF_ALL = ("priority", "required", "timeout")
 
 class Surroundings(NamedTuple):
     """What writers get of their run. `results`: where one of that name puts what is to be restored
-    beside the copies; nobody reads it without mounts."""
+    beside the copies; nobody reads it without mounts. `window`: seconds."""
 
     shares: Callable[[], Sequence[SharedTree]]
     results: Callable[[str], Path]
     has_mounts: bool
+    window: float
 
 
 def make_writers(section: WriterSection, run: Surroundings) -> List[Writer]:
@@ -43,7 +44,7 @@ def _postgresql(name: str, keys: Dict[str, Any], run: Surroundings) -> Iterator[
 
 
 def _mariadb(name: str, keys: Dict[str, Any], run: Surroundings) -> Iterator[Writer]:
-    yield MariadbWriter(name, shares=run.shares, **keys)
+    yield MariadbWriter(name, shares=run.shares, window=run.window, **keys)
 
 
 def _guest_agent(name: str, keys: Dict[str, Any], run: Surroundings) -> Iterator[Writer]:

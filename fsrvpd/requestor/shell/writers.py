@@ -63,7 +63,7 @@ class SetWriters:
             stack.callback(trees.close)
             store = FrozenFiles.of_user(self._output.warning)
             thaw_before(self._output)
-            run = Surroundings(trees.now, store.directory.joinpath, has_mounts=False)
+            run = Surroundings(trees.now, store.directory.joinpath, False, self._window)
             made = [
                 writer
                 for name, is_verified in wanted.items()

@@ -24,6 +24,8 @@ TIMEOUT = 5.0  # s for the freeze: whoever holds a lock is waited for so long
 
 _CONSTANT = "aria_log_control"  # in every data directory, and never made anew
 _ANSWER = 10.0  # s for what waits for nobody
+_WINDOW = 10.0  # s, if nothing is said
+_DELAY = 1.0  # s after the window, as the keeper's
 # Directories that InnoDB may have beside the data directory.
 _DIRECTORIES = ("innodb_data_home_dir", "innodb_log_group_home_dir", "innodb_undo_directory")
 
@@ -31,7 +33,8 @@ _DIRECTORIES = ("innodb_data_home_dir", "innodb_log_group_home_dir", "innodb_und
 class MariadbWriter:
     """`option_file`: with a section [client], for whoever does not log in by the account of this
     host. `user`: the account that runs the client. `shares` opens the shares of the set as they are
-    now."""
+    now. `window`: seconds after which the server ends a session that holds commits, whose client
+    may be stopped."""
 
     kind = KIND
 
@@ -45,8 +48,10 @@ class MariadbWriter:
         priority: int = 0,
         required: bool = True,
         timeout: float = TIMEOUT,
+        window: float = _WINDOW,
     ) -> None:
         self.name, self.priority, self.required, self.timeout = name, priority, required, timeout
+        self._window = window
         self._open_shares = shares
         self._option_file, self._user = option_file, user
         self._place: Optional[Place] = None  # of the data directory
@@ -67,6 +72,10 @@ class MariadbWriter:
     def freeze(self) -> None:
         session = self._prepared()
         self._lost = None
+        # Nobody else can end its stage while this process is stopped. No time-out before: servers
+        # may take their time to prepare.
+        longest = math.ceil(self._window + _DELAY)
+        session.rows(f"SET SESSION wait_timeout = {longest}", self.timeout)
         session.rows("BACKUP STAGE FLUSH", self.timeout)
         session.rows("BACKUP STAGE BLOCK_DDL", self.timeout)
         session.rows("BACKUP STAGE BLOCK_COMMIT", self.timeout)

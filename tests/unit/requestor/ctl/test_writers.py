@@ -13,7 +13,7 @@ from fsrvpd.requestor.ctl.writers import _MAKERS, Surroundings, make_writers
 from fsrvpd.requestor.errors import RequestorError
 from fsrvpd.requestor.writers.ports import Writer
 
-RUN = Surroundings(lambda: (), lambda name: Path("/nothing", name), has_mounts=True)
+RUN = Surroundings(lambda: (), lambda name: Path("/nothing", name), has_mounts=True, window=10.0)
 
 
 def made(kind: str, run: Surroundings = RUN, **keys: Any) -> list[Writer]:

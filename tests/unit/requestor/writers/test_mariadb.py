@@ -42,6 +42,17 @@ def test_the_stages(program: FakeMariadb) -> None:
     assert writer.thaw_recipe() is None
 
 
+def test_the_server_ends_what_a_stopped_client_holds(program: FakeMariadb) -> None:
+    writer = MariadbWriter("db", shares=lambda: [SHARE], window=2.5)
+    writer.prepare()
+    writer.freeze()
+    asked = program.asked()
+    at = asked.index("SET SESSION wait_timeout = 4;")
+    assert asked[at + 1 :][:1] == ["BACKUP STAGE FLUSH;"]
+    assert asked.index("BACKUP STAGE START;") < at, "preparing may take as long as it likes"
+    writer.close()
+
+
 def test_a_freeze_that_fails_is_ended_with_its_session(program: FakeMariadb) -> None:
     program.refuse("BACKUP STAGE BLOCK_COMMIT")
     writer = writer_of(SHARE)
