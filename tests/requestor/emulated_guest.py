@@ -13,7 +13,7 @@ import socket
 import stat
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Callable, Mapping, Optional, Sequence
 
 from lab import Lab, LabProcess
 from lab.namespaces import wait_until
@@ -28,6 +28,7 @@ MODULES = (
     *("virtio_blk", "virtio_console", "libcrc32c", "xfs"),
 )
 BOOT = 180.0  # s at most; on an idle machine it takes three
+_TRIALS = 10
 CHANNEL = "org.qemu.guest_agent.0"
 # Those for a disk that is an image, and for what init does.
 LINKS = (
@@ -89,6 +90,15 @@ def kernel_package() -> str:
     found = re.search(r"linux-image-[0-9]\S*", run(["apt-cache", "depends", KERNEL]))
     assert found, f"{KERNEL} depends on no kernel"
     return found[0]
+
+
+def shortest(trial: Callable[[], float], enough: float) -> float:
+    """The least of the seconds that some trials return, the last of which is short enough, if one
+    is: a machine that has much else to do takes longer now and then."""
+    times = [trial()]
+    while times[-1] >= enough and len(times) < _TRIALS:
+        times.append(trial())
+    return min(times)
 
 
 class Archive:

@@ -66,7 +66,7 @@ def test_smbd_is_killed_between_small_files(data: ShadowData) -> None:
 
 
 def test_a_session_that_hangs_is_replaced(data: ShadowData) -> None:
-    with data.tree("data", give_up=1.0) as tree, data.run(lambda: tree.open("large")) as file:
+    with data.tree("data", give_up=5.0) as tree, data.run(lambda: tree.open("large")) as file:
         first = data.run(lambda: file.read(0, 10))
         stopped = data.signal_sessions("STOP")
         assert data.run(lambda: file.read(0, 10)) == first
@@ -86,7 +86,7 @@ def test_a_server_that_comes_back(data: ShadowData) -> None:
 
 
 def test_a_server_that_is_gone_for_good(data: ShadowData) -> None:
-    with data.tree("data", give_up=1.0) as tree:
+    with data.tree("data", give_up=5.0) as tree:
         assert data.run(lambda: tree.entry("large")).size == LARGE
         data.samba.stop()  # and with it what serves connections
         failures: List[Optional[int]] = []

@@ -16,16 +16,17 @@ from fsrvpd.requestor.writers.agent_socket import AgentSocket
 from fsrvpd.requestor.writers.guest_agent import GuestAgentWriter
 from lab import Lab
 from lab.daemon import SCRIPTS
-from lab.namespaces import SLOWNESS, wait_until
-from tests.requestor.emulated_guest import EmulatedGuest
+from lab.namespaces import wait_until
+from tests.requestor.emulated_guest import EmulatedGuest, shortest
 from tests.requestor.freezer import Freezer
 from tests.requestor.lan import hide_the_machines_state
 
 IMAGE_SIZE = 256 << 20
 HANG = """
-sleep 1; agent=$(pidof qemu-ga); kill -STOP $agent; echo HANGING > /dev/console
-sleep 3; kill -CONT $agent
+sleep 4; agent=$(pidof qemu-ga); kill -STOP $agent; echo HANGING > /dev/console
+sleep 8; kill -CONT $agent
 """
+LIMIT = 4.0  # s: so long the keeper lets a client be stopped
 AFTER_DEATH = 1.0  # s in which a guest is thawed once its client is dead, or its deadline over
 
 
@@ -66,9 +67,10 @@ class Host:
         """Nobody logs in: nothing is left on a server."""
         return self.lab.run([SCRIPTS / "fsrvpshadow", "clean"]).stdout
 
-    def assert_thawed_since(self, began: float) -> None:
+    def thawed_after(self, began: float) -> float:
+        """Wait for it. Returns the seconds since then."""
         wait_until("the guest is thawed", lambda: self.guest.status() == "thawed")
-        assert time.monotonic() - began < AFTER_DEATH * SLOWNESS
+        return time.monotonic() - began
 
     def wait_for_the_keepers_end(self, freezer: Freezer) -> None:
         wait_until("the keeper has ended", lambda: freezer.keeper() is None)
@@ -89,7 +91,7 @@ def _is_thawed_afterwards(host: Host) -> Iterator[None]:
 
 @pytest.fixture
 def writer(host: Host) -> Iterator[GuestAgentWriter]:
-    with closing(GuestAgentWriter("vm", AgentSocket(str(host.guest.socket)), timeout=1.0)) as made:
+    with closing(GuestAgentWriter("vm", AgentSocket(str(host.guest.socket)), timeout=30)) as made:
         yield made
 
 
@@ -107,26 +109,35 @@ def test_a_frozen_image_needs_no_recovery(host: Host) -> None:
 
 
 def test_the_client_is_killed(host: Host) -> None:
-    freezer = host.freezer()
-    freezer.go_on("frozen")
-    assert host.guest.status() == "frozen"
-    freezer.kill()
-    host.assert_thawed_since(time.monotonic())
-    host.wait_for_the_keepers_end(freezer)
+    def trial() -> float:
+        freezer = host.freezer()
+        freezer.go_on("frozen")
+        assert host.guest.status() == "frozen"
+        freezer.kill()
+        took = host.thawed_after(time.monotonic())
+        host.wait_for_the_keepers_end(freezer)
+        return took
+
+    assert shortest(trial, AFTER_DEATH) < AFTER_DEATH
 
 
 @pytest.mark.parametrize("step", ["asked to freeze", "frozen"])
 def test_the_client_is_stopped(host: Host, step: str) -> None:
     """Also one that holds the agent's socket, through which nobody else would get."""
-    freezer = host.freezer(seconds=1.0)
-    freezer.go_on("watched")
-    began = time.monotonic()
-    freezer.go_on(step)
-    freezer.stop()
-    wait_until("the deadline is over", lambda: time.monotonic() > began + 1.0)
-    host.assert_thawed_since(began + 1.0)
-    freezer.kill()
-    host.wait_for_the_keepers_end(freezer)
+
+    def trial() -> float:
+        freezer = host.freezer(seconds=LIMIT)
+        freezer.go_on("watched")
+        over = time.monotonic() + LIMIT
+        freezer.go_on(step)
+        freezer.stop()
+        wait_until("the deadline is over", lambda: time.monotonic() > over)
+        took = host.thawed_after(over)
+        freezer.kill()
+        host.wait_for_the_keepers_end(freezer)
+        return took
+
+    assert shortest(trial, AFTER_DEATH) < AFTER_DEATH
 
 
 def test_signals_do_not_end_the_keeper(host: Host) -> None:
@@ -175,6 +186,7 @@ def test_clean_leaves_alone_what_a_live_client_has_frozen(host: Host) -> None:
 def test_a_freeze_that_comes_late_is_thawed(host: Host, writer: GuestAgentWriter) -> None:
     """The agent hangs for a while, and does then what it was asked for."""
     frozen, thawed = host.guest.hooks("freeze"), host.guest.hooks("thaw")
+    writer.timeout = 1.0
     host.guest.run(HANG)
     writer.prepare()
     host.guest.wait_for_console("HANGING")
@@ -187,7 +199,7 @@ def test_a_freeze_that_comes_late_is_thawed(host: Host, writer: GuestAgentWriter
 
 
 def test_an_agent_that_is_killed_while_all_is_frozen(host: Host, writer: GuestAgentWriter) -> None:
-    host.guest.run("sleep 1; kill -KILL $(pidof qemu-ga); echo KILLED > /dev/console")
+    host.guest.run("sleep 4; kill -KILL $(pidof qemu-ga); echo KILLED > /dev/console")
     writer.prepare()
     writer.freeze()
     host.guest.wait_for_console("KILLED")

@@ -54,7 +54,8 @@ class Hooks:
         return run_job(self._host, [SHARE], writers, window=window)
 
     def start(self) -> Running:
-        text = configuration([SHARE], {"app": {"hooks": str(self._directory)}})
+        keys = {"hooks": str(self._directory), "timeout": 60}
+        text = configuration([SHARE], {"app": keys}, window=60)
         self._host.write_configuration(text)
         return self._host.start(*JOB, "true")
 
@@ -92,7 +93,7 @@ def test_a_hook_that_fails_ends_the_run(host: Host) -> None:
 
 def test_a_hook_that_hangs_is_killed_with_what_it_started(host: Host) -> None:
     hooks = host.hooks(first="", second="sleep 600 & sleep 600")
-    answer = hooks.run(timeout=0.5)
+    answer = hooks.run(timeout=5)
     assert answer.status == FAILED
     assert "writer app" in answer.error
     assert hooks.called() == ["first freeze", "second freeze", "second thaw", "first thaw"]
@@ -112,12 +113,12 @@ def test_without_a_hook_that_is_not_required_there_is_a_set(host: Host) -> None:
 def test_a_server_that_takes_longer_than_the_window(host: Host) -> None:
     hooks = host.hooks(only="")
     with ThreadPoolExecutor(1) as other, host.server.held_up("create"):
-        running = other.submit(hooks.run, window=1.0)
+        running = other.submit(hooks.run, window=5.0)
         wait_until("the window's end thaws", lambda: hooks.called() == ["only freeze", "only thaw"])
         host.server.let_go("create")
         answer = running.result()
     assert answer.status == FAILED
-    assert "the window: it was over after 1 s" in answer.error
+    assert "the window: it was over after 5 s" in answer.error
     assert hooks.called() == ["only freeze", "only thaw"]
     host.assert_nothing_is_left()
 

@@ -143,8 +143,8 @@ def test_while_copies_are_mounted(opened: Opened, number: signal.Signals) -> Non
 def test_a_window_that_is_overrun_is_a_failure(opened: Opened) -> None:
     server, host = opened
     with server.held_up("create"):
-        running = start(host, "--writer", "application", "--window", "0.5")
+        running = start(host, "--writer", "application", "--window", "5")
         wait_until("it is thawed", lambda: done_by(host) == ["freeze", "thaw"])
     assert running.process.wait(60) == 125
-    assert "the window: it was over after 0.5 s" in running.said()
+    assert "the window: it was over after 5 s" in running.said()
     assert "not started" not in running.said()
