@@ -8,17 +8,28 @@ from typing import Iterator
 
 import shtab
 
+from fsrvpd.config.daemon_options import GLOBAL_OPTIONS
 from fsrvpd.ctl import main as fsrvpctl
 from fsrvpd.ctl import snap as fsrvp_snap
 from fsrvpd.daemon import main as fsrvpd
+from fsrvpd.options.share import SHARE_OPTIONS
 from fsrvpd.requestor.ctl import main as fsrvpshadow
 
 DIRECTORY = Path("packaging/completion")
 # By shell, what a file is called there.
 NAMES = {"bash": "{}", "zsh": "_{}"}
-# One a line: the ids of sets from the running daemon, or the shares of smb.conf. A share with a
-# blank in its name has to be typed. A user who may not ask gets no values, and no error.
-VALUES = r"""
+_OPTIONS = "\n".join(f"    '{each.name}' \\" for each in (*GLOBAL_OPTIONS, *SHARE_OPTIONS))
+# One a line: fsrvpd's options, the ids of sets from the running daemon, or the shares of smb.conf.
+# A share with a blank in its name has to be typed. A user who may not ask gets no values, and no
+# error.
+VALUES = (
+    rf"""
+_fsrvpctl_options() {{
+  printf '%s\n' \
+{_OPTIONS[:-2]}
+}}
+"""
+    + r"""
 _fsrvpctl_values() {
   local word
   for word; do
@@ -38,6 +49,7 @@ _fsrvpctl_values() {
   done
 }
 """
+)
 # The jobs and writers of the configuration, or the ids of the sets that were made from here.
 VALUES_OF_FSRVPSHADOW = r"""
 _fsrvpshadow_jobs() {
@@ -66,11 +78,21 @@ _fsrvpctl_complete() {
     [[ $value == "$1"* || $quoted == "$1"* ]] && printf '%s\n' "$quoted"
   done < <(_fsrvpctl_values "${COMP_WORDS[@]}")
 }
+# What is typed as far as a colon is another word for bash.
+_fsrvpctl_complete_options() {
+  local value
+  while IFS= read -r value; do
+    [[ $value == "$1"* ]] && printf '%q\n' "$value"
+  done < <(_fsrvpctl_options)
+}
 """,
     "zsh": VALUES
     + """
 _fsrvpctl_complete() {
   compadd -- ${(f)"$(_fsrvpctl_values $words)"}
+}
+_fsrvpctl_complete_options() {
+  compadd -- ${(f)"$(_fsrvpctl_options)"}
 }
 """,
 }
@@ -103,6 +125,7 @@ COMPLETED = {
     "words": shtab.FILE,
     "parameters": dict.fromkeys(NAMES, "_fsrvpctl_complete"),
     "share": dict.fromkeys(NAMES, "_fsrvpctl_complete"),
+    "option_name": dict.fromkeys(NAMES, "_fsrvpctl_complete_options"),
     "script": shtab.FILE,
     "log": shtab.FILE,
     "job": dict.fromkeys(NAMES, "_fsrvpshadow_complete_jobs"),

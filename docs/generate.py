@@ -49,8 +49,9 @@ def options() -> str:
 
 All options are set in smb.conf, in `[global]` or in the section of a share. `fsrvpctl
 check-config` reports mistakes. `fsrvpctl fsrvpd reload-config` or `smbcontrol fsrvpd
-reload-config` puts all changes into effect, or none if something is wrong. Booleans are `yes` or
-`no`. The same text is in the manual page `fsrvpd.conf-options`(5).
+reload-config` puts all changes into effect, or none if something is wrong. `fsrvpctl set-option`
+writes one option and does the rest; `unset-option` removes it. Booleans are `yes` or `no`. The same
+text is in the manual page `fsrvpd.conf-options`(5).
 
 ## In [global]
 

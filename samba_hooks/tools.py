@@ -65,6 +65,13 @@ class SambaTools:
         arguments = ["testparm", "--suppress-prompt", f"--parameter-name={name}"]
         return self._checked([*arguments, *self._options, path]).strip()
 
+    def printed(self, path: str) -> str:
+        """An smb.conf and what it includes, without the defaults and the shares of the registry.
+        Raises: RegistryError if Samba cannot read it."""
+        arguments = ["testparm", "--suppress-prompt", "--skip-logic-checks"]
+        off = "--option=registry shares=no"
+        return self._checked([*arguments, *self._options, off, path])
+
     def version(self) -> str:
         return self._checked(["smbd", "--version"]).split()[-1]
 

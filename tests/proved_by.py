@@ -11,6 +11,7 @@ from __future__ import annotations
 CONTRACT = "contract/providers"
 DOCTOR = "interop/test_admin_doctor.py"
 MESSAGES = "interop/test_admin_messages.py"
+SET_OPTION = "interop/test_set_option.py"
 RECONCILIATION = "reliability/test_reconciliation.py"
 CLIENT = "unit/rpc/test_client_association.py"
 SECURED = "unit/rpc/test_secured_association.py"
@@ -164,6 +165,11 @@ PROVED_BY: dict[str, tuple[str, ...]] = {
     "fsrvpd/ctl/doctor/command.py": (DOCTOR,),
     "fsrvpd/ctl/doctor/trial_copy.py": (DOCTOR,),
     "fsrvpd/ctl/messages.py": (MESSAGES,),
+    "fsrvpd/ctl/set_option/answer.py": (SET_OPTION,),
+    "fsrvpd/ctl/set_option/command.py": (SET_OPTION,),
+    "fsrvpd/ctl/set_option/registry_section.py": (SET_OPTION,),
+    "fsrvpd/ctl/set_option/section.py": (SET_OPTION,),
+    "fsrvpd/ctl/set_option/smb_conf_section.py": (SET_OPTION,),
     "fsrvpd/ctl/setup/command.py": ("interop/test_setup.py",),
     "fsrvpd/ctl/share_config.py": ("interop/test_previous_versions.py",),
 }

@@ -160,10 +160,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "samba_hooks.registry.smb_conf_faults",
         "samba_hooks.testparm",
     },
-    "samba_hooks.registry.smb_conf_places": {
-        "fsrvpd.protocol.unc",
-        "samba_hooks.registry.smb_conf_lines",
-    },
+    "samba_hooks.registry.smb_conf_places": below("fsrvpd.protocol", "unc")
+    | below("samba_hooks.registry", "smb_conf_lines"),
     "samba_hooks.registry.smb_conf_edit": below(
         "samba_hooks.registry", "smb_conf_lines", "smb_conf_places"
     ),
@@ -341,11 +339,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fsrvpd.ctl.doctor": {*CORE, *SAMBA, "fsrvpd.protocol.hresult", "samba_hooks.registry.client"}
     | below("fsrvpd", "capabilities", "samba_command_line", "config", "run_command", "terminal")
     | below("fsrvpd.ctl", "client", "send"),
-    "fsrvpd.ctl.setup": {*SAMBA, "fsrvpd.options", "fsrvpd.samba_command_line", "fsrvpd.config"}
-    | below("samba_hooks", *SMB_CONF),
+    "fsrvpd.ctl.setup": {*SAMBA, *below("samba_hooks", *SMB_CONF)}
+    | below("fsrvpd", "options", "samba_command_line", "config"),
+    "fsrvpd.ctl.set_option": {*SAMBA, *below("samba_hooks", *SMB_CONF), "fsrvpd.ctl.client"}
+    | below("fsrvpd", "config", "options", "samba_command_line")
+    | below("fsrvpd", "protocol.ports", "providers.selection"),
     "fsrvpd.ctl.main": {"fsrvpd.command_line", "fsrvpd.samba_command_line", "fsrvpd.terminal"}
     | below("fsrvpd.ctl", "client", "send", "messages", "check_config", "share_config")
-    | below("fsrvpd.ctl", "doctor", "setup"),
+    | below("fsrvpd.ctl", "doctor", "set_option", "setup"),
     # The requestor, which shares nothing with the daemon but what stands in REQUESTOR.
     "fsrvpd.requestor.closing": set(),
     "fsrvpd.requestor.errors": {"fsrvpd.terminal"},

@@ -200,6 +200,7 @@ SERVE_PIPE = Option(
     "Serve the FSRVP pipe. `no` leaves it to Samba's own agent; fsrvpd then only takes snapshots"
     " for that agent, through `fsrvp-snap` and vfs_shell_snap. A change needs a restart.",
     "`no` to keep Samba's own agent.",
+    needs_restart=True,
 )
 MAX_BACKUP_AGE = Option(
     "fsrvpd:max backup age",

@@ -2,6 +2,7 @@
 
     fsrvpctl fsrvpd MESSAGE [PARAMETER...] [OPTIONS]   send a message to the running daemon
     fsrvpctl setup [--undo] [--dry-run] [--yes]        configure Samba for fsrvpd
+    fsrvpctl set-option | unset-option NAME …          change an option, in smb.conf or the registry
     fsrvpctl check-config | doctor [--json]            find what is wrong, and what to type next
     fsrvpctl share-config SHARE                        print lines for smb.conf
 
@@ -69,6 +70,8 @@ def parser() -> argparse.ArgumentParser:
     )  # without prog, argparse formats a help text
     _add_daemon(commands)
     _add_setup(commands)
+    _add_set_option(commands)
+    _add_unset_option(commands)
     _add_check_config(commands)
     _add_doctor(commands)
     _add_share_config(commands)
@@ -127,6 +130,43 @@ def _add_setup(commands: Commands) -> None:
     setup.set_defaults(command=_setup)
 
 
+def _add_set_option(commands: Commands) -> None:
+    set_ = _command(
+        commands,
+        "set-option",
+        "set an option of fsrvpd in smb.conf, or in Samba's registry if the share is defined there;"
+        " nothing else is changed, and nothing at all if Samba would not read the new value; then"
+        " have fsrvpd reload it",
+    )
+    _add_option_arguments(set_)
+    set_.add_argument("value", metavar="VALUE", help="as in smb.conf; '' for an empty one")
+    set_.set_defaults(command=_set_option)
+
+
+def _add_unset_option(commands: Commands) -> None:
+    unset = _command(
+        commands,
+        "unset-option",
+        "remove an option from where set-option writes it, so that its default counts, or for a"
+        " share the value in [global]",
+    )
+    _add_option_arguments(unset)
+    unset.set_defaults(command=_set_option, value=None)
+
+
+def _add_option_arguments(command: argparse.ArgumentParser) -> None:
+    _add_json(command)
+    command.add_argument(
+        "--share", help="the share to whose section the option belongs (default: [global])"
+    )
+    command.add_argument(
+        "-n", "--dry-run", action="store_true", help="print the change, and change nothing"
+    )
+    command.add_argument(
+        "option_name", metavar="NAME", help="the option, such as 'fsrvp:keep last'"
+    )
+
+
 def _add_check_config(commands: Commands) -> None:
     check = _command(commands, "check-config", "validate fsrvpd's options in smb.conf")
     _add_json(check)
@@ -176,6 +216,12 @@ def _setup(arguments: argparse.Namespace) -> int:
     from fsrvpd.ctl.setup.command import setup
 
     return setup(arguments)
+
+
+def _set_option(arguments: argparse.Namespace) -> int:
+    from fsrvpd.ctl.set_option.command import set_option
+
+    return set_option(arguments)
 
 
 def _check_config(arguments: argparse.Namespace) -> int:

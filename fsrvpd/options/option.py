@@ -28,13 +28,14 @@ _BOOLEANS = {
 @dataclass(frozen=True)
 class Option(Generic[T]):
     """`name` is the full name: `fsrvpd:max sets`. `meaning` says what the option does, `when`
-    in which case to change it."""
+    in which case to change it, `needs_restart` that a reload does not put a change in force."""
 
     name: str
     parse: Callable[[str], T]
     default: str
     meaning: str
     when: str
+    needs_restart: bool = False
 
     def read(self, given: Mapping[str, str]) -> T:
         """The value among options by full name, or the default.

@@ -61,6 +61,7 @@ class Share:
     read_only: bool = True
     refusal: str = ""  # why Samba's configuration rules out shadow copies of it
     mistake: str = ""  # what in it is surely not as intended, so that there can be none either
+    per_client: str = ""  # why its definition is another one for other clients, or a user's own
     vfs_objects: Sequence[str] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     shadow_copy_id: Optional[str] = None  # of a shadow copy share: it cannot be copied again

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Mapping, NamedTuple, Optional, Sequence
+from typing import Dict, Iterable, Mapping, NamedTuple, Optional, Sequence
 
 from fsrvpd import capabilities
 from fsrvpd.core.live_mounts import LiveMounts
@@ -75,8 +75,16 @@ class Selection:
         return [name for name in self._providers if name not in self._per_share]
 
     def _unknown(self, name: str) -> str:
-        known = ", ".join([ANY_PROVIDER, *self._providers])
-        return f"there is no provider {name}; fsrvp:provider can be {known}"
+        return unknown(name, self._providers)
+
+
+NAMES = tuple(each.name for each in (Btrfs, Zfs, Lvm, CephFs, Reflink, Command))
+
+
+def unknown(name: str, providers: Iterable[str]) -> str:
+    """What to say of a name that no provider has."""
+    known = ", ".join([ANY_PROVIDER, *providers])
+    return f"there is no provider {name}; fsrvp:provider can be {known}"
 
 
 def standard(mounts: LiveMounts, options_of: OptionsOf, folder: str) -> Selection:

@@ -121,6 +121,7 @@ class Definition(NamedTuple):
             read_only=is_yes(self.value("read only")),
             refusal=self.refusal(),
             mistake=self.mistake(options),
+            per_client=self.per_client,
             vfs_objects=testparm.words(self.value("vfs objects")),
             options=options,
             shadow_copy_id=self.section.get(COPY_MARKER),

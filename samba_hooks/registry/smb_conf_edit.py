@@ -24,7 +24,7 @@ def is_read_as(name: str, value: str) -> bool:
 def with_parameter(text: str, section: Sequence[Place], name: str, value: str) -> str:
     """The text with the parameter set in a section. `section` are the places of that section in
     this file, at least its header."""
-    lines, written = text.split("\n"), f"{name} = {value}"
+    lines, written = text.split("\n"), f"{name} = {value}".rstrip(" ")
     header = _header(section)
     found = [place for place in section if place.name == key(name) and place.first > header.first]
     if not found:

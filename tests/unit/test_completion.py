@@ -28,6 +28,7 @@ EXPECTED = {
     "fsrvpctl -s /etc/passwd share-config ": "data",
     "fsrvpctl doctor --share ": "data",
     "fsrvpctl fsrvpd history --share d": "data",
+    "fsrvpctl unset-option --share d": "data",
     "fsrvpctl -s /etc/passw": "/etc/passwd",
     "fsrvpd --for": "--foreground",
     "fsrvp-snap cre": "create",
@@ -58,6 +59,12 @@ def test_bash_completes(typed: str, commands: str) -> None:
     found = in_bash(typed, commands)
     assert EXPECTED[typed] in found
     assert f"data@{SET}" not in found
+
+
+def test_both_complete_an_option_with_blanks(commands: str) -> None:
+    assert "fsrvp:keep\\ last" in in_bash("fsrvpctl set-option fsrvp", commands)
+    shown = in_zsh("fsrvpctl set-option fsrvpd:para", commands)
+    assert "set-option fsrvpd:parallel sets" in shown.replace("\\", "")
 
 
 @pytest.mark.parametrize("typed", ["fsrvpctl fsrvpd show-set ", "fsrvpctl fsrvpd check-path "])
