@@ -90,7 +90,7 @@ class Pipe:
             limits=ConnectionLimiter(self.loop),
             authenticator=stand_in,
             resolver=stand_in,
-            driver=AgentDriver(self.loop, agent, NoStore(), stand_in, stand_in),
+            handler=AgentDriver(self.loop, agent, NoStore(), stand_in, stand_in),
         )
         self.exchange(PIPE_AUTH.read_bytes())
         self.exchange(framed(11, bind()))

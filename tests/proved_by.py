@@ -124,6 +124,7 @@ PROVED_BY: dict[str, tuple[str, ...]] = {
     ),
     "fsrvpd/daemon/control/set_messages.py": ("interop/test_create_set.py",),
     "fsrvpd/daemon/control/shell_snap.py": ("interop/test_shell_snap.py",),
+    "fsrvpd/daemon/agent_service.py": (MESSAGES, RECONCILIATION),
     "fsrvpd/daemon/daemon.py": (MESSAGES, RECONCILIATION),
     "fsrvpd/daemon/main.py": (MESSAGES,),
     "fsrvpd/daemon/pipe/server.py": (MESSAGES, "interop/test_rpcclient.py"),

@@ -247,8 +247,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "fsrvpd.shares",
     }
     | below("fsrvpd.rpc", "association", "faults", "security")
-    | below("fsrvpd.daemon", "event_loop", "acceptor", "descriptors", "log", "worker_threads")
-    | below("fsrvpd.daemon", "agent"),
+    | below("fsrvpd.daemon", "event_loop", "acceptor", "descriptors", "log", "worker_threads"),
     "fsrvpd.daemon.history": {*CORE, *WORDS, "fsrvpd.store"}
     | below("fsrvpd.daemon", "event_loop", "log", "worker_threads", "agent"),
     "fsrvpd.daemon.reconciliation": {
@@ -302,7 +301,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "fsrvpd.store",
         "samba_hooks.registry.open_registry",
     },
-    "fsrvpd.daemon.daemon": {
+    "fsrvpd.daemon.agent_service": {
         *CORE,
         *WORDS,
         *SAMBA,
@@ -313,9 +312,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         "fsrvpd.exports",
         "fsrvpd.shares",
     }
-    | below("fsrvpd.daemon", "event_loop", "process", "reload", "log", "agent", "pipe")
-    | below("fsrvpd.daemon", "descriptors", "history", "status")
-    | below("fsrvpd.daemon", "reconciliation", "retention", "control", "metrics", "components"),
+    | below("fsrvpd.daemon", "event_loop", "reload", "log", "agent", "history", "components")
+    | below("fsrvpd.daemon", "reconciliation", "retention", "control"),
+    "fsrvpd.daemon.daemon": {*CORE, *SAMBA, "fsrvpd.config", "fsrvpd.shares"}
+    | {"fsrvpd.samba_command_line"}
+    | below("fsrvpd.daemon", "event_loop", "process", "reload", "agent_service", "pipe", "status")
+    | below("fsrvpd.daemon", "descriptors", "control", "metrics", "components"),
     "fsrvpd.daemon.main": {*CORE, *SAMBA, "fsrvpd", "fsrvpd.samba_command_line", "fsrvpd.config"}
     | {"fsrvpd.terminal"}
     | below("fsrvpd.daemon", "process", "log", "control", "components", "daemon"),

@@ -49,6 +49,16 @@ class Call:
     reason: str = ""
 
 
+class CallHandler(Protocol):
+    """Has calls answered: each gets one response, through its `reply_to`."""
+
+    def call(self, call: Call) -> None:
+        """Take a call that has been decoded."""
+
+    def refuse(self, call: Call, result: int, reason: str) -> None:
+        """Answer a call with an error, and log why."""
+
+
 class Reply(NamedTuple):
     """Send the response to a call."""
 

@@ -11,7 +11,7 @@ from typing import Iterator
 import pytest
 
 from fsrvpd.core.messages import Opnum
-from fsrvpd.daemon.daemon import JOBS_TIMEOUT
+from fsrvpd.daemon.agent_service import JOBS_TIMEOUT
 from fsrvpd.protocol.hresult import HResult
 from lab.frozen import frozen
 from lab.namespaces import wait_until

@@ -14,7 +14,6 @@ from typing import Callable, Optional
 from fsrvpd.core.messages import OPNUMS, Response
 from fsrvpd.core.messages import refusal as refusal_of
 from fsrvpd.core.ndr import Malformed, TooLong, decode_request
-from fsrvpd.daemon.agent.driver import AgentDriver
 from fsrvpd.daemon.event_loop import READABLE, WRITABLE, EventLoop
 from fsrvpd.daemon.log.events import report
 from fsrvpd.daemon.pipe.authentication import Authenticator
@@ -22,7 +21,7 @@ from fsrvpd.daemon.pipe.connection_limits import ConnectionLimiter
 from fsrvpd.daemon.pipe.verifications import Result, Verification
 from fsrvpd.errors import FsrvpdError
 from fsrvpd.protocol.access import refusal
-from fsrvpd.protocol.actions import Call
+from fsrvpd.protocol.actions import Call, CallHandler
 from fsrvpd.protocol.hresult import HResult
 from fsrvpd.protocol.ports import Caller
 from fsrvpd.rpc.association import Association, RpcRequest
@@ -58,14 +57,14 @@ class PipeConnection:
         limits: ConnectionLimiter,
         authenticator: Authenticator,
         resolver: ShareResolver,
-        driver: AgentDriver,
+        handler: CallHandler,
     ) -> None:
         self._loop = loop
         self._socket = connected
         self._limits = limits
         self._authenticator = authenticator
         self._resolver = resolver
-        self._driver = driver
+        self._handler = handler
         self._association = Association(association_group, authenticator.acceptors)
         self._framing = MessageFraming()
         self._caller = ANONYMOUS
@@ -215,7 +214,7 @@ class PipeConnection:
         why = self._refusal or requirement.refusal(self._caller, received.security)
         if why is not None:
             self._unanswered[call] = received
-            self._driver.refuse(call, HResult.E_ACCESSDENIED, why)
+            self._handler.refuse(call, HResult.E_ACCESSDENIED, why)
             return
         try:
             call.request = decode_request(
@@ -223,14 +222,14 @@ class PipeConnection:
             )
         except TooLong as error:
             self._unanswered[call] = received
-            self._driver.refuse(call, HResult.E_INVALIDARG, str(error))
+            self._handler.refuse(call, HResult.E_INVALIDARG, str(error))
             return
         except Malformed as error:
             self._report_refusal(f"{call.opnum.name}: {error}", UPDATE)
             self._association.fault(received, Fault.BAD_STUB_DATA)
             return
         self._unanswered[call] = received
-        self._driver.call(call)
+        self._handler.call(call)
 
     def _send_outgoing(self) -> None:
         association = self._association

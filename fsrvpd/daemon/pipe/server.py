@@ -8,13 +8,13 @@ import socket
 from functools import partial
 
 from fsrvpd.daemon.acceptor import Acceptor
-from fsrvpd.daemon.agent.driver import AgentDriver
 from fsrvpd.daemon.descriptors import MAX_PIPES
 from fsrvpd.daemon.event_loop import READABLE, EventLoop
 from fsrvpd.daemon.log.events import report
 from fsrvpd.daemon.pipe.authentication import Authenticator
 from fsrvpd.daemon.pipe.connection import PipeConnection
 from fsrvpd.daemon.pipe.connection_limits import ConnectionLimiter
+from fsrvpd.protocol.actions import CallHandler
 from fsrvpd.shares.resolver import ShareResolver
 from samba_hooks.pipe.listener import PipeError, PipeListener, PipeWatch
 
@@ -31,7 +31,7 @@ class PipeServer:
         ncalrpc_dir: str,
         authenticator: Authenticator,
         resolver: ShareResolver,
-        driver: AgentDriver,
+        handler: CallHandler,
         serve: bool = True,
         maximum: int = MAX_PIPES,
     ) -> None:
@@ -44,7 +44,7 @@ class PipeServer:
             limits=self._limits,
             authenticator=authenticator,
             resolver=resolver,
-            driver=driver,
+            handler=handler,
         )
         if serve:
             self._listener = PipeListener(ncalrpc_dir)

@@ -44,7 +44,7 @@ class World:
             limits=self.limits,
             authenticator=collaborator,
             resolver=collaborator,
-            driver=collaborator,
+            handler=collaborator,
         )
 
     def call(self, call: Call) -> None:
