@@ -79,7 +79,7 @@ LAYERS: tuple[tuple[tuple[str, ...], ...], ...] = (
 
 
 def layers() -> str:
-    """The order of the rows of tests/test_layers.py."""
+    """The order of the rows of tests/layers.py."""
     width, gap, y = 760.0, 8.0, 30.0
     parts = [label(10, 18, "A box imports only boxes of the rows below it.", "start")]
     for number, row in enumerate(LAYERS):
