@@ -9,7 +9,9 @@ from typing import Any, Mapping
 
 import pytest
 
+from fsrvpd.protocol.hresult import HResult
 from lab.domain import CONTROLLER, CONTROLLER_ADDRESS, MEMBER, MEMBER_ADDRESS
+from lab.namespaces import wait_until
 from tests.ad.nas import Nas
 from tests.interop.nas import TORTURE_SHARE
 
@@ -25,17 +27,22 @@ def run(nas: Nas, tickets: Mapping[str, str], *arguments: str) -> Any:
 
 
 @pytest.mark.parametrize("options", [[], ["--encrypt"]], ids=["signed", "sealed"])
-def test_a_whole_sequence_with_a_ticket(nas: Nas, options: list[str]) -> None:
-    """The agent demands a signature at RPC level, and names the account of the ticket."""
-    before = len(nas.daemon.calls())
-    found = run(nas, nas.domain.kinit(nas.admin), MEMBER, TORTURE_SHARE, *options)
+def test_a_whole_sequence_with_a_ticket(nas: Nas, agent: Nas, options: list[str]) -> None:
+    """The agent demands a signature at RPC level, or a seal, and names the account of the
+    ticket."""
+    before = len(agent.daemon.calls())
+    found = run(agent, agent.domain.kinit(agent.admin), MEMBER, TORTURE_SHARE, *options)
     assert found == {"results": [0] * CALLS, "kerberos": True, "names": [MEMBER]}
-    assert len(nas.daemon.calls()) == before + CALLS
-    assert "LABDOM\\\\chief" in nas.daemon.tail(CALLS + 2)
+    wait_until("the last call is logged", lambda: agent.daemon.calls()[-1].opnum == 11)
+    calls = agent.daemon.calls()[before:]
+    refused = [call for call in calls if call.result == HResult.E_ACCESSDENIED]
+    assert len(refused) == (agent is not nas and not options), "it seals once it is told to"
+    assert len(calls) == CALLS + len(refused)
+    assert "LABDOM\\\\chief" in agent.daemon.tail(CALLS + 2)
 
 
-def test_who_may_not_back_up_is_refused(nas: Nas) -> None:
-    found = run(nas, nas.domain.kinit(nas.ordinary_user), MEMBER, TORTURE_SHARE)
+def test_who_may_not_back_up_is_refused(agent: Nas) -> None:
+    found = run(agent, agent.domain.kinit(agent.ordinary_user), MEMBER, TORTURE_SHARE)
     assert set(found["results"]) == {0x80070005}
 
 

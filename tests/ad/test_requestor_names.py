@@ -66,18 +66,18 @@ def test_any_other_owner_is_refused(nas: Nas, owner: str) -> None:
     assert f"leads to '{owner}', which did not prove" in snapshot["text"]
 
 
-def test_neither_password_nor_ticket_is_shown(nas: Nas) -> None:
+def test_neither_password_nor_ticket_is_shown(agent: Nas) -> None:
     """In arguments, environments, logs and what is printed; the cache is named, no more."""
-    tickets = nas.domain.kinit(nas.admin)
+    tickets = agent.domain.kinit(agent.admin)
     [cache] = [value.partition(":")[2] or value for value in tickets.values() if "/" in value]
-    secrets = [nas.admin.password, *printable(nas.lab.seen(Path(cache)).read_bytes())]
+    secrets = [agent.admin.password, *printable(agent.lab.seen(Path(cache)).read_bytes())]
     look = "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ | tr '\\0' '\\n'"
     words = ("-v", "run", "--no-mount", UNC, "--", "sh", "-c", look)
-    done = command(nas, *words)
+    done = command(agent, *words)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "FSRVPSHADOW_SHARE_1" in done.stdout + done.stderr
     said = [*done.stdout.splitlines(), *done.stderr.splitlines()]
-    said += nas.daemon.read_log().splitlines()
+    said += agent.daemon.read_log().splitlines()
     assert [line for line in said if any(secret in line for secret in secrets)] == []
 
 

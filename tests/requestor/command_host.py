@@ -19,6 +19,8 @@ from lab import FsrvpdProcess, Lab, LabProcess, Samba, Share, User
 from lab.daemon import SCRIPTS
 from lab.namespaces import Argument, wait_until
 from tests.contract.providers.command_harness import CREATE, DELETE, STORE
+from tests.interop.nas import SECOND_ADDRESS
+from tests.interop.secured_agent import PRIVACY, SecuredAgent
 
 HOST = "nas"
 HOLD = "while test -e {hold}; do sleep 0.1; done\n"
@@ -35,7 +37,8 @@ class Server:
         for name, volume in volumes.items():
             lab.run(["mkdir", "-m", "0777", volume / name])
         self.volumes = volumes
-        self.samba = Samba(lab, options={"netbios name": HOST.upper()})
+        names = {"netbios name": HOST.upper(), "bind interfaces only": "no"}
+        self.samba = Samba(lab, options=names)
         for name in ("more", "plain"):
             self.samba.set_share(Share(name, volumes[name] / name))
         commands = {
@@ -59,6 +62,10 @@ class Server:
         self.lab.run(["mkdir", "-p", path])
         self.samba.set_share(Share(name, path))
         self.samba.reload()
+
+    def another_client(self) -> SecuredAgent:
+        """A client with another address than the host's, which seals its calls."""
+        return SecuredAgent(self, PRIVACY, address=SECOND_ADDRESS)
 
     def _script(self, name: str, text: str) -> Path:
         path = self.lab.directory / f"{name}.sh"
@@ -186,6 +193,7 @@ def open_host(options: Optional[Mapping[str, str]] = None) -> Iterator[tuple[Ser
         hosts = lab.directory / "hosts"
         hosts.write_text(f"127.0.0.1 localhost\n127.0.0.9 {HOST}\n")
         lab.run(["mount", "--bind", hosts, "/etc/hosts"])
+        lab.run(["ip", "address", "add", f"{SECOND_ADDRESS}/24", "dev", "lo"])
         server = Server(lab, options)
         server.start()
         yield server, Host(lab, server.samba.root)

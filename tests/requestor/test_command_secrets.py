@@ -14,6 +14,7 @@ from lab import User
 from lab.daemon import SCRIPTS
 from lab.namespaces import Argument
 from tests.requestor.command_host import HOST, Host, Server, open_host
+from tests.requestor.file_servers import DIALECTS
 
 SECRET = "Correct-Horse-7"
 KEEPER = User("keeper", SECRET)
@@ -61,9 +62,10 @@ class Place(NamedTuple):
         return self.host.lab.run(argv, check=False, environment=self.host.environment)
 
 
-@pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
-    with open_host({"fsrvpd:admin group": "root"}) as (server, host):
+@pytest.fixture(scope="module", params=DIALECTS)
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    options = {**DIALECTS[request.param], "fsrvpd:admin group": "root"}
+    with open_host(options) as (server, host):
         server.samba.add_user(KEEPER.name, SECRET)
         server.samba.net("sam", "rights", "grant", KEEPER.name, "SeBackupPrivilege")
         yield Place(server, host)

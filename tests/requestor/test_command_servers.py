@@ -1,23 +1,28 @@
-"""`run` over two servers, against our agent and against Samba's own."""
+"""`run` over two servers, against our agent, also as Windows' is, and against Samba's own."""
 
 from __future__ import annotations
 
 import json
 import signal
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator, Mapping
 
 import pytest
 
 from tests.requestor.command_host import Host
-from tests.requestor.file_servers import Network, open_network
+from tests.requestor.file_servers import WINDOWS, Network, open_network
 
+AGENTS: Mapping[str, Mapping[str, Any]] = {
+    "current": {},
+    "ws2012-privacy": {"options": WINDOWS},
+    "rpcd_fsrvp": {"own_agent": True},
+}
 Opened = tuple[Network, Host]
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["fsrvpd", "rpcd_fsrvp"])
+@pytest.fixture(scope="module", params=AGENTS)
 def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
-    with open_network(["data"], ["vm"], own_agent=request.param) as network:
+    with open_network(["data"], ["vm"], **AGENTS[request.param]) as network:
         host = Host(network.client, network.servers[0].samba.root)
         yield network, host
 

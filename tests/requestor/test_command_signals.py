@@ -17,22 +17,17 @@ import pytest
 
 from fsrvpd.core.messages import Opnum
 from lab.namespaces import wait_until
-from tests.reliability.pipe_agent import PipeAgent
 from tests.requestor.command_host import HOST, Host, Running, Server, open_host
+from tests.requestor.file_servers import DIALECTS
 
 DATA, MORE = rf"\\{HOST}\data", rf"\\{HOST}\more"
-# An agent of the other dialect gets one signal in each stage: what is undone depends on it, not how
-# the signal comes. `fsrvpd:require rpc privacy` would refuse the other client, which does not sign.
+# Each signal, with each agent. The fixture `opened` is given the agent's name in DIALECTS.
 SIGNALS = pytest.mark.parametrize(
     ("opened", "number"),
     [
         pytest.param(dialect, number, id=f"{dialect}-{number.name}")
-        for dialect, number in (
-            ("current", signal.SIGINT),
-            ("current", signal.SIGHUP),
-            ("current", signal.SIGTERM),
-            ("ws2012", signal.SIGTERM),
-        )
+        for dialect in DIALECTS
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
     ],
     indirect=["opened"],
     scope="module",  # those of one agent follow one another
@@ -40,15 +35,9 @@ SIGNALS = pytest.mark.parametrize(
 Opened = tuple[Server, Host]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["current"])
 def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
-    options = {
-        "fsrvpd:dialect": getattr(request, "param", "current"),
-        # A client at another address, which another set belongs to, does not sign.
-        "fsrvpd:require rpc integrity": "no",
-        "fsrvpd:parallel sets": "no",
-    }
-    with open_host(options) as found:
+    with open_host({**DIALECTS[request.param], "fsrvpd:parallel sets": "no"}) as found:
         yield found
 
 
@@ -100,7 +89,7 @@ def is_connected(host: Host, running: Running) -> bool:
 @SIGNALS
 def test_while_the_server_is_busy_with_another_set(opened: Opened, number: signal.Signals) -> None:
     server, host = opened
-    with PipeAgent(server, "10.9.0.7") as agent:
+    with server.another_client() as agent:
         set_id = agent.start()
         running = host.start("--json", "run", "--wait", "1h", MORE, "--", "echo", "not started")
         running.wait_for('"waiting"')
@@ -112,7 +101,7 @@ def test_while_the_server_is_busy_with_another_set(opened: Opened, number: signa
 
 def test_a_busy_server_is_not_waited_for_unless_that_is_asked_for(opened: Opened) -> None:
     server, host = opened
-    with PipeAgent(server, "10.9.0.7") as agent:
+    with server.another_client() as agent:
         set_id = agent.start()
         for words, status in ((("create", MORE), 4), (("run", MORE, "--", "true"), 125)):
             done = host.run(*words)

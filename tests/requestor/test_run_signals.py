@@ -14,6 +14,7 @@ import pytest
 
 from lab.namespaces import wait_until
 from tests.requestor.command_host import HOST, Host, Running, Server, open_host
+from tests.requestor.file_servers import DIALECTS
 from tests.requestor.test_command_signals import SIGNALS, ended, has_no_pending_signal
 
 DATA = rf"\\{HOST}\data"
@@ -33,9 +34,9 @@ sockets = ["{directory}/agent"]
 """
 
 
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Opened]:
-    with open_host() as (server, host):
+@pytest.fixture(scope="module", params=["current"])
+def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
+    with open_host(DIALECTS[request.param]) as (server, host):
         application = host.directory / "application"
         application.write_text(APPLICATION.format(directory=host.directory))
         application.chmod(0o755)
