@@ -246,6 +246,21 @@ def test_the_second_run_of_a_job_is_refused_or_waits(opened: Opened) -> None:
     assert "second" in second.said()
 
 
+def test_a_set_of_another_run_is_waited_for_as_long_as_is_said(opened: Opened) -> None:
+    """The server takes a second SetContext of this host for a new beginning."""
+    server, host = opened
+    with server.held_up("create"):
+        first = host.start("run", DATA, "--", "true")
+        server.wait_for_script("create")
+        refused = host.run("--json", "create", "--wait", "0", MORE)
+        assert refused.returncode == 4
+        assert '"waiting"' not in refused.stdout
+        assert "fsrvpshadow: nas: another run on this host is creating a set" in refused.stderr
+        second = host.start("--json", "run", "--wait", "1h", MORE, "--", "true")
+        second.wait_for('"waiting"')
+    assert (first.process.wait(60), second.process.wait(60)) == (0, 0), second.said()
+
+
 @SIGNALS
 def test_while_it_waits_for_another_run(opened: Opened, number: signal.Signals) -> None:
     _, host = opened

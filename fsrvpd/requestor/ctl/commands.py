@@ -50,7 +50,8 @@ def add_common(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
         type=_duration,
         metavar="TIME",
         help="how long to wait for a server that is busy with another set, and for another run of"
-        " the job: seconds, or 15m, or 2h (default: not at all)",
+        " this host: seconds, or 15m, or 2h (default: a minute for one that creates a set on the"
+        " same server, otherwise not at all)",
     )
     switch("--fqdn", help="call servers by their fully qualified names")
     switch("--json", help="print one JSON object a line")

@@ -103,8 +103,8 @@ KEYS = (
     Key(
         "wait",
         "TIME",
-        "How long to wait for a server that is busy with another set, and for another run of the"
-        ' job: seconds, "15m" or "2h".',
+        "How long to wait for a server that is busy with another set, and for another run of this"
+        ' host: seconds, "15m" or "2h".',
         duration,
     ),
     Key(

@@ -26,7 +26,7 @@ class Settings(NamedTuple):
     user: Optional[str]
     kerberos: bool
     encrypt: bool
-    wait: float  # s
+    wait: Optional[float]  # s; None: nothing was said
     owners: Tuple[str, ...]
     fqdn: bool
     writers: Tuple[WriterSection, ...]
@@ -72,7 +72,7 @@ def _settings(
         user=arguments.user,
         kerberos=arguments.kerberos,
         encrypt=arguments.encrypt or bool(section.encrypt),
-        wait=(section.wait or 0.0) if arguments.wait is None else arguments.wait,
+        wait=section.wait if arguments.wait is None else arguments.wait,
         owners=section.owners or (),
         fqdn=arguments.fqdn,
         writers=tuple(map(found.writer, on_line.words("writers") or section.writers or ())),

@@ -51,6 +51,10 @@ class Creation:
                 side.close()
 
     @property
+    def hosts(self) -> list[str]:
+        return [side.host for side in self.sides]
+
+    @property
     def records(self) -> list[SetRecord]:
         return [side.set.record for side in self.sides]
 

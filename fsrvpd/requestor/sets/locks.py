@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack
-from typing import Sequence
+from typing import Optional, Sequence
 
 from fsrvpd.core.messages import Guid
 from fsrvpd.protocol.unc import normal_host
@@ -17,7 +17,7 @@ from fsrvpd.requestor.errors import BUSY, RequestorError, ServerBusy
 from fsrvpd.requestor.events import Event, Report
 from fsrvpd.requestor.ports import HostLock, SetStore
 
-# s: the creation of a set by another run of this host is waited for, whatever the caller says.
+# s: how long another run of this host that creates a set is waited for, where nothing is said.
 OTHER_RUN = 60.0
 
 
@@ -29,7 +29,7 @@ def lock_of_job(store: SetStore, job: str) -> HostLock:
     return store.lock(f"job {job}", holder=_me())
 
 
-def take_job(lock: HostLock, job: str, wait: float, report: Report) -> None:
+def take_job(lock: HostLock, job: str, wait: Optional[float], report: Report) -> None:
     """Raises: RequestorError if another run of the job does not end in time."""
     if lock.acquire():
         return
@@ -42,11 +42,12 @@ def take_job(lock: HostLock, job: str, wait: float, report: Report) -> None:
 
 
 def take_servers(
-    store: SetStore, hosts: Sequence[str], wait: float, report: Report, until: ExitStack
+    store: SetStore, hosts: Sequence[str], wait: Optional[float], report: Report, until: ExitStack
 ) -> None:
     """Hold the locks of servers `until` its end. They are taken in one order, so that two runs do
-    not wait for one another. Who waits is told. Raises: ServerBusy."""
-    deadline = time.monotonic() + max(wait, OTHER_RUN)
+    not wait for one another: `wait` seconds at most, OTHER_RUN where nothing is said. Who waits is
+    told. Raises: ServerBusy."""
+    deadline = time.monotonic() + (OTHER_RUN if wait is None else wait)
     for host in sorted({normal_host(host) for host in hosts}):
         # Its release is sure before it is taken, whenever an interrupt comes.
         lock = until.enter_context(store.lock(f"server {host}", holder=_me()))
@@ -54,9 +55,10 @@ def take_servers(
             continue
         cause = f"another run on this host is creating a set there: {lock.held_by()}"
         left = max(0.0, deadline - time.monotonic())
-        fields = {"left": round(left, 3)}
-        report(Event("waiting", f"{host}: {cause}; at most {left:.0f} s", fields))
-        if not lock.acquire(left):
+        if left:
+            fields = {"left": round(left, 3)}
+            report(Event("waiting", f"{host}: {cause}; at most {left:.0f} s", fields))
+        if not left or not lock.acquire(left):
             raise ServerBusy(host, cause, "try again later, or let `--wait SECONDS` do so")
 
 

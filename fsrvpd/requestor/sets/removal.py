@@ -109,7 +109,7 @@ class Removal:
     def _remove(self, record: SetRecord) -> None:
         with ExitStack() as locks:
             if record.server_set_id is None:  # it begins a set, so as to end it
-                take_servers(self._store, [host_of(record)], 0.0, self._report, locks)
+                take_servers(self._store, [host_of(record)], None, self._report, locks)
             remove_whatever_is_there(record, self._connector)
         self._store.forget(record)
 

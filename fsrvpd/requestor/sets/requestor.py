@@ -68,7 +68,7 @@ class Requestor:
         writable: bool = False,
         keep: Optional[bool] = None,
         job: str = "",
-        wait: float = 0.0,
+        wait: Optional[float] = None,
         prepare: Optional[Hook] = None,
         freeze: Optional[Hook] = None,
         thaw: Optional[Hook] = None,
@@ -78,12 +78,12 @@ class Requestor:
 
         `writable`: until the set is complete (ATTR_AUTO_RECOVERY). `keep`: the set outlives the
         block and this process; by default one of a persistent context does. `job`: a name of which
-        one run at a time exists; what a killed run of it left is removed first. `wait`: seconds
-        for a server that is busy, and for the other run. `prepare` is called before the servers are
-        asked for anything, `freeze` just before the first commit, `thaw` just after the last one's
-        answer. What they raise is raised, after the set is undone. `completed` is called at the
-        very end: who turns signals into exceptions must not do so from then on, since one may come
-        before the caller has the set. `with requestor.create(…)` leaves no such gap.
+        one run at a time exists; what a killed run of it left is removed first. `wait`: seconds for
+        a busy server or another run; by default a minute for one that creates there, else 0.
+        `prepare` is called before the servers are asked for anything, `freeze` just before the
+        first commit, `thaw` just after the last answer. What they raise is raised, after the set is
+        undone. `completed` is called last: who turns signals into exceptions must not do so from
+        then on, since one may come before the caller has the set. A `with` block has no such gap.
 
         Raises: RequestorError. Then nothing is left on any server, unless its exit_status is 5.
         """
@@ -96,10 +96,10 @@ class Requestor:
         creation = None
         try:
             creation = self._begin(roots, context, job, wait, prepare, release)
-            hosts = [side.host for side in creation.sides]
+            waiting = self._waiting(wait or 0.0, self._report)
             with ExitStack() as servers:
-                take_servers(self._store, hosts, wait, self._report, servers)
-                creation.run(self._waiting(wait, self._report), freeze, thaw)
+                take_servers(self._store, creation.hosts, wait, self._report, servers)
+                creation.run(waiting, freeze, thaw)
             records = creation.records
             created = ShadowCopySet(
                 self._kept(records) if kept else records,
@@ -126,7 +126,7 @@ class Requestor:
         roots: Sequence[ShareRoot],
         context: int,
         job: str,
-        wait: float,
+        wait: Optional[float],
         prepare: Optional[Hook],
         release: ExitStack,
     ) -> Creation:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # it imports what speaks SMB
 
 
 class RequestorCopies:
-    """Fulfils `ShadowCopies`. `wait`: seconds for a server that is busy. `writers` opens those
+    """Fulfils `ShadowCopies`. `wait`: as in `Requestor.create`. `writers` opens those
     of a set, where there are any."""
 
     def __init__(
@@ -28,7 +28,7 @@ class RequestorCopies:
         requestor: Requestor,
         names: Resolver,
         signals: Signals,
-        wait: float = 0.0,
+        wait: Optional[float] = None,
         writers: Optional[SetWriters] = None,
     ) -> None:
         self._requestor = requestor

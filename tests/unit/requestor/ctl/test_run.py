@@ -62,7 +62,7 @@ def test_a_command_has_its_environment_and_its_status(
     assert names(requestor) == ["create", "delete"]
     _, shares, options = requestor.log[0]
     assert shares == (SHARE,)
-    assert (options["keep"], options["context"], options["wait"]) == (False, 0x10, 0.0)
+    assert (options["keep"], options["context"], options["wait"]) == (False, 0x10, None)
 
 
 def test_the_same_shares_and_command_are_the_same_job(requestor: FakeRequestor) -> None:

@@ -56,7 +56,7 @@ def test_the_command_line_overrides_the_job() -> None:
 
 def test_what_holds_for_all_holds_without_a_job() -> None:
     found = read("list")
-    assert (found.credentials, found.job, found.wait, found.shares) == ("/etc/file", "", 0.0, ())
+    assert (found.credentials, found.job, found.wait, found.shares) == ("/etc/file", "", None, ())
     assert (found.writers, found.window, found.mount) == ((), 10.0, True)
 
 

@@ -14,8 +14,11 @@ from fsrvpd.requestor.errors import (
     RequestorError,
     ServerBusy,
 )
+from fsrvpd.requestor.events import Report
 from fsrvpd.requestor.ports import SetRecord
 from fsrvpd.requestor.sets.removal import KEPT
+from fsrvpd.requestor.sets.requestor import Requestor
+from fsrvpd.requestor.sets.waiting import Waiting
 from tests.unit.protocol.server.driver import Client
 from tests.unit.requestor.memory import MISSING, Killed, unc
 from tests.unit.requestor.world import CREATION, SHARES, World
@@ -104,6 +107,21 @@ def test_waiting_ends(world: World) -> None:
         world.requestor.create(SHARES, wait=100)
     assert world.waiting.slept == pytest.approx(100)
     assert world.store.kept == {}
+
+
+def test_who_waits_for_another_run_waits_no_longer_for_a_busy_server(world: World) -> None:
+    """The time begins before the locks of servers are taken."""
+    held: list[bool] = []
+    waiting = world.waiting
+
+    def begun(seconds: float, report: Report) -> Waiting:
+        held.append("server nas" in world.store.locks)
+        return waiting(seconds, report)
+
+    requestor = Requestor(world.connector, world.store, world.names, waiting=begun)
+    with requestor.create(SHARES[:1], wait=100):
+        assert held == [False]
+    world.assert_clean()
 
 
 # Windows, which takes no set for half an hour after an abort of an added or exposed one: note 6.

@@ -213,11 +213,8 @@ def test_the_next_run_of_a_job_removes_what_a_killed_one_left(world: World) -> N
     assert [record.job for record in world.requestor.records()] == ["other"]
 
 
-def test_two_runs_of_this_host_do_not_create_on_one_server_at_a_time(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_runs_of_this_host_do_not_create_on_one_server_at_a_time(world: World) -> None:
     """The second one's SetContext would end the first one's set."""
-    monkeypatch.setattr("fsrvpd.requestor.sets.locks.OTHER_RUN", 0.0)
 
     def second() -> None:
         with pytest.raises(ServerBusy, match="another run on this host"):
