@@ -1,7 +1,8 @@
 """A directory that ignores case in names and keeps it, as file systems of Windows and macOS do.
 
-`python -m tests.requestor.folding_file_system DIRECTORY POINT` shows DIRECTORY at POINT, until that
-is unmounted: no kernel has such a file system everywhere.
+`python -m tests.requestor.folding_file_system DIRECTORY POINT [lower]` shows DIRECTORY at POINT,
+until that is unmounted: no kernel has such a file system everywhere. With `lower` all letters of a
+new name become small, as those of a short one do on vfat with `shortname=lower`.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ mfusepy = _load()
 class Folding(mfusepy.Operations):  # type: ignore[misc]  # known at run time only
     use_ns = True
 
-    def __init__(self, top: str) -> None:
+    def __init__(self, top: str, *options: str) -> None:
         self._top = top
+        self._lowers = "lower" in options
 
     def _at(self, path: str) -> str:
         found = self._top
         for name in filter(None, path.split("/")):
             same = [each for each in os.listdir(found) if each.lower() == name.lower()]
-            found = os.path.join(found, *(same or [name]))
+            new = name.lower() if self._lowers else name
+            found = os.path.join(found, *(same or [new]))
         return found
 
     def getattr(self, path: str, fh: Any = None) -> Dict[str, Any]:
@@ -72,4 +75,5 @@ class Folding(mfusepy.Operations):  # type: ignore[misc]  # known at run time on
 
 
 if __name__ == "__main__":
-    mfusepy.FUSE(Folding(sys.argv[1]), sys.argv[2], foreground=True, nothreads=True)
+    top, point, *options = sys.argv[1:]
+    mfusepy.FUSE(Folding(top, *options), point, foreground=True, nothreads=True)

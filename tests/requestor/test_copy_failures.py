@@ -162,26 +162,16 @@ def test_names_that_are_one_here(opened: Opened) -> None:
     """A directory here ignores case, and the share is of a server that does not: what cannot be
     here as well is named, in every run, and takes the place of nothing."""
     server, host = opened
-    behind, mirror = host.directory / "behind", host.directory / "folding"
-    for directory in (behind, mirror):
-        host.lab.run(["mkdir", directory])
     server.client("mkdir twice; mkdir twice\\folder; mkdir twice\\other")
     server.lab.run(["mkdir", "-m", "0777", server.path / "twice" / "FOLDER"])
     for name in ("file", "FILE", "large", "LARGE", "folder/inner", "FOLDER/INNER", "other/x"):
         size = 2 << 20 if name.lower() == "large" else 10
         server.write(f"twice/{name}", name.encode().ljust(size, b"."))
-    argv = [sys.executable, "-m", "tests.requestor.folding_file_system", behind, mirror]
-    folding = host.lab.popen(["env", f"PYTHONPATH={ROOT}", *argv])
-    wait_until("it is mounted", lambda: f" {mirror} " in host.lab.run(["cat", MOUNTS]).stdout)
     server.samba.set_share(Share("twice", server.path / "twice", {"case sensitive": "yes"}))
     server.samba.reload()
-    for _ in range(2):
-        done = host.run("--json", "copy", rf"\\{HOST}\twice", mirror)
-        assert done.returncode == 3, done.stderr
-        lines = [json.loads(line) for line in done.stdout.splitlines()]
-        lacking = {line["path"]: line for line in lines if line.get("event") == "not-copied"}
+    for behind, lacking in copies_of(host, "twice", "folding"):
         assert len(lacking) == 3
-        assert all("differs in case only" in line["cause"] for line in lacking.values())
+        assert all("differs in case only" in cause for cause in lacking.values())
         assert {path.lower() for path in lacking} == {"file", "large", "folder"}
         there = {str(path.relative_to(behind)) for path in behind.rglob("[!.]*")}
         files = {path for path in there if not path.startswith(".") and (behind / path).is_file()}
@@ -189,5 +179,35 @@ def test_names_that_are_one_here(opened: Opened) -> None:
         for path in files:
             assert (behind / path).read_bytes().startswith(path.encode())
         assert not set(lacking) & there
+
+
+def test_names_that_are_others_here(opened: Opened) -> None:
+    """They look like what is no longer on the share."""
+    server, host = opened
+    server.client("mkdir capitals")
+    for name in ("README.TXT", "small"):
+        server.write(rf"capitals\{name}", name.encode())
+    for behind, lacking in copies_of(host, r"data\capitals", "lowering", "lower"):
+        assert list(lacking) == ["README.TXT"]
+        assert (behind / "readme.txt").read_bytes() == b"README.TXT"
+
+
+def copies_of(
+    host: Host, share: str, name: str, *options: str
+) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Two copies, the second one over the first, in a directory that ignores case. Yields what is
+    behind it, and what is lacking, with the cause."""
+    behind, mirror = host.directory / f"behind {name}", host.directory / name
+    for directory in (behind, mirror):
+        host.lab.run(["mkdir", directory])
+    argv = [sys.executable, "-m", "tests.requestor.folding_file_system", behind, mirror, *options]
+    folding = host.lab.popen(["env", f"PYTHONPATH={ROOT}", *argv])
+    wait_until("it is mounted", lambda: f" {mirror} " in host.lab.run(["cat", MOUNTS]).stdout)
+    for _ in range(2):
+        done = host.run("--json", "copy", rf"\\{HOST}\{share}", mirror)
+        assert done.returncode == 3, done.stderr
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        lacking = [line for line in lines if line.get("event") == "not-copied"]
+        yield behind, {line["path"]: line["cause"] for line in lacking}
     host.lab.run(["umount", mirror])
     folding.wait()

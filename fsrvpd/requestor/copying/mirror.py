@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
-from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Union
+from typing import Callable, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Union
 
 from fsrvpd.requestor.copying.comparison import Change, change, ids_last, same_facts
 from fsrvpd.requestor.copying.facts import FactsKeeper
@@ -25,6 +25,7 @@ from fsrvpd.requestor.copying.traversal import (
     End,
     File,
     give_up_if_gone,
+    joined,
     may_be_mangled,
     steps,
 )
@@ -33,6 +34,7 @@ from fsrvpd.requestor.files.small import LARGEST, SmallFile, Wanted
 
 _MOST_WAITING = 512  # small files, whose reading has not begun
 _MOST_OPEN = 200  # directories that wait for them
+_ANOTHER_NAME = "this host keeps it by another name; nothing is removed from its directory"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 ReadSmall = Callable[[Iterable[Wanted]], Iterator[SmallFile]]
 
@@ -225,11 +227,30 @@ class Mirror:
 
     def _remove_others(self, path: str, id: int, folder: LocalDirectory) -> None:
         """What the share does not have. Raises: OSError."""
-        gone = [name for name in folder.names() if not self._is_on_the_share(id, name)]
+        there = frozenset(folder.names())
+        gone = [name for name in there if not self._is_on_the_share(id, name)]
+        if gone and self._are_others_here(path, id, folder, there):
+            return
         for name in gone:
             folder.remove(name)
             self._totals.removed += 1
         self._side.forget_unmarked(id)
+
+    def _are_others_here(
+        self, path: str, id: int, folder: LocalDirectory, there: FrozenSet[str]
+    ) -> bool:
+        """Whether files of the share have other names here, as where all letters become small: they
+        look like what the share does not have. Raises: OSError."""
+        others = [
+            known.entry.name
+            for known in self._side.children(id)
+            if known.run == self._side.run
+            and known.entry.name not in there
+            and folder.status(known.entry.name) is not None
+        ]
+        for name in others:
+            self._shortfalls.add(joined(path, name), _ANOTHER_NAME)
+        return bool(others)
 
     def _is_on_the_share(self, id: int, name: str) -> bool:
         if (id, name) == (TOP, FOLDER):
