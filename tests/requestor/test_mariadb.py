@@ -12,7 +12,7 @@ from tests.requestor.command_host import Host as CommandHost
 from tests.requestor.databases import Mariadb
 from tests.requestor.writer_jobs import FAILED, JOB, Answer, configuration, run_job
 
-SHARE = r"\\127.0.0.9\data"
+SHARE, OLDER = r"\\127.0.0.9\data", r"\\127.0.0.9\older"
 TABLES = """
 CREATE DATABASE work;
 CREATE TABLE work.transactions (n INT) ENGINE=InnoDB;
@@ -31,12 +31,14 @@ class Host(NamedTuple):
     daemon: FsrvpdProcess
     database: Mariadb
 
-    def run(self, target: str = "", *, window: float = 10, timeout: float = 5) -> Answer:
+    def run(
+        self, target: str = "", *, share: str = SHARE, window: float = 10, timeout: float = 5
+    ) -> Answer:
         """Back up to a directory of this name, or do nothing with the copy."""
         option_file = str(self.database.option_file)
         writer = {"kind": "mariadb", "option_file": option_file, "timeout": timeout}
         command = ["cp", "-r", ".", self.lab.directory / target] if target else ["true"]
-        return run_job(self.host, [SHARE], {"db": writer}, command, window=window)
+        return run_job(self.host, [share], {"db": writer}, command, window=window)
 
     def restored(self, name: str) -> Mariadb:
         copy = Mariadb(self.lab, self.lab.directory / name / "data" / "db" / "data", name)
@@ -57,7 +59,8 @@ class Host(NamedTuple):
 def host() -> Iterator[Host]:
     with Lab() as lab:
         volume = lab.volume("btrfs", "data", 1 << 30)
-        samba = Samba(lab, [Share("data", volume)])
+        lab.run(["mkdir", "-p", volume / "older" / "db"])
+        samba = Samba(lab, [Share("data", volume), Share("older", volume / "older")])
         samba.start()
         daemon = FsrvpdProcess(lab, samba)
         daemon.start()
@@ -107,6 +110,20 @@ def test_work_goes_on_after_a_window_that_was_too_short(host: Host) -> None:
     assert "the window" in answer.error or "was not frozen after" in answer.error
     host.wait_for_rows()
     assert host.daemon.ask("list-sets") == []
+
+
+def test_an_older_copy_of_the_data_directory_is_not_taken_for_it(host: Host) -> None:
+    """Its path ends as that of the server's own does."""
+    host.lab.run(["cp", "-r", host.database.data, host.lab.directory / "data" / "older" / "db"])
+    position = "SHOW GLOBAL STATUS LIKE 'Innodb_lsn_last_checkpoint'"
+    copied = host.database.sql(position)
+    for name in ("pct_lwm = 0.001", "pct = 0"):
+        host.database.sql(f"SET GLOBAL innodb_max_dirty_pages_{name}")
+    wait_until("there is another checkpoint", lambda: host.database.sql(position) != copied)
+    answer = host.run(share=OLDER)
+    assert answer.status == FAILED
+    assert "is in none of the shares" in answer.error
+    assert host.run().status == 0
 
 
 def test_work_goes_on_while_the_client_is_stopped(host: Host) -> None:

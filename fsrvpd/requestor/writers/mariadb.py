@@ -11,23 +11,21 @@ Source: MariaDB's documentation of BACKUP STAGE.
 from __future__ import annotations
 
 import math
-import os.path
 from contextlib import closing, suppress
-from typing import Callable, Optional, Sequence
+from typing import Callable, Optional, Sequence, Tuple
 
+from fsrvpd.requestor.writers import mariadb_place
 from fsrvpd.requestor.writers.mariadb_client import MariadbClient
-from fsrvpd.requestor.writers.place import Place, below, copy_of, entry, find_place, is_clone
+from fsrvpd.requestor.writers.mariadb_place import CONSTANT, Directory
+from fsrvpd.requestor.writers.place import Place, copy_of, is_clone
 from fsrvpd.requestor.writers.ports import SharedTree, ThawRecipe, WriterFailed
 
 KIND = "mariadb"
 TIMEOUT = 5.0  # s for the freeze: whoever holds a lock is waited for so long
 
-_CONSTANT = "aria_log_control"  # in every data directory, and never made anew
 _ANSWER = 10.0  # s for what waits for nobody
 _WINDOW = 10.0  # s, if nothing is said
 _DELAY = 1.0  # s after the window, as the keeper's
-# Directories that InnoDB may have beside the data directory.
-_DIRECTORIES = ("innodb_data_home_dir", "innodb_log_group_home_dir", "innodb_undo_directory")
 
 
 class MariadbWriter:
@@ -54,7 +52,8 @@ class MariadbWriter:
         self._window = window
         self._open_shares = shares
         self._option_file, self._user = option_file, user
-        self._place: Optional[Place] = None  # of the data directory
+        self._found: Optional[Tuple[Directory, Place]] = None
+        self._since: Optional[int] = None  # a checkpoint that the copy has
         self._session: Optional[MariadbClient] = None
         self._connection = ""  # the server's id of the session
         self._is_frozen = False
@@ -62,7 +61,10 @@ class MariadbWriter:
 
     def prepare(self) -> None:
         session = self._session = self._connect()
-        self._place = self._find(_data_directory(self.name, session))
+        directory = mariadb_place.ask(self.name, session)
+        self._since = mariadb_place.last_checkpoint(session)
+        trees = self._open_shares()
+        self._found = directory, mariadb_place.find(self.name, directory, session, trees)
         ((self._connection,),) = session.rows("SELECT CONNECTION_ID()", _ANSWER)
         # Others wait behind what the server waits for, and must not do so after it is given up.
         seconds = max(1, math.ceil(self.timeout))
@@ -94,16 +96,17 @@ class MariadbWriter:
 
     def complete(self, copies: Sequence[SharedTree]) -> None:
         """Nothing can be added to a copy that is not of one moment: it is refused."""
-        if self._place is None:
+        if self._found is None:
             raise WriterFailed(self.name, "it was not prepared")
         if self._lost is not None:
             cause = f"its session was lost while it held commits: {self._lost.cause}"
             raise WriterFailed(self.name, cause, "look who has ended it: MariaDB's log says so")
-        copy = copy_of(self.name, self._place, copies)
-        if copy.entry(_CONSTANT) is None:
+        directory, place = self._found
+        copy = copy_of(self.name, place, copies)
+        if copy.entry(CONSTANT) is None or mariadb_place.is_older(copy, directory, self._since):
             cause = "its data directory is not in the copy: it is on another file system"
             raise WriterFailed(self.name, cause, "make a share of it")
-        if is_clone(self._place, copy, _CONSTANT):
+        if is_clone(place, copy, CONSTANT):
             cause = "the server has cloned it file by file, not all files at one moment"
             raise WriterFailed(self.name, cause, "keep it on btrfs, ZFS, LVM or CephFS")
 
@@ -123,15 +126,6 @@ class MariadbWriter:
             raise WriterFailed(self.name, "it was not prepared")
         return self._session
 
-    def _find(self, directory: str) -> Place:
-        return find_place(
-            self.name,
-            "data directory",
-            directory,
-            self._open_shares(),
-            lambda tree, path: entry(tree, below(path, _CONSTANT)) is not None,
-        )
-
     def _end(self, session: MariadbClient) -> None:
         """Let the server end it, and see that it has: one session at a time may be in a stage.
         Raises: WriterFailed."""
@@ -142,15 +136,3 @@ class MariadbWriter:
             other.rows(f"SET SESSION lock_wait_timeout = {_ANSWER:.0f}", _ANSWER)
             other.rows("BACKUP STAGE START", 2 * _ANSWER)
             other.rows("BACKUP STAGE END", _ANSWER)
-
-
-def _data_directory(writer: str, session: MariadbClient) -> str:
-    """Raises: WriterFailed if InnoDB has files outside of it: no copy of it would start."""
-    names = ", ".join(f"@@{name}" for name in ("datadir", *_DIRECTORIES))
-    ((data, *others),) = session.rows(f"SELECT {names}", _ANSWER)
-    for name, value in zip(_DIRECTORIES, others):
-        path = os.path.normpath(os.path.join(data, "" if value == "NULL" else value))
-        if os.path.commonpath([os.path.normpath(data), path]) != os.path.normpath(data):
-            cause = f"{name} is {value}, outside of the data directory {data}"
-            raise WriterFailed(writer, cause, "move it into the data directory")
-    return data

@@ -13,6 +13,7 @@ while read -r line; do
         "SELECT '"*) line=${line#*"'"}; echo "${line%"'"*}"; continue ;;
         'SELECT @@'*) cat "$0.directories" ;;
         'SELECT CONNECTION_ID'*) echo 42 ;;
+        'SHOW GLOBAL STATUS'*) cat "$0.status" ;;
         'SELECT two;') printf 'a\tb\nc\td\n' ;;
     esac
     echo "$line" >> "$0.log"
@@ -28,10 +29,16 @@ class FakeMariadb:
         self._program.chmod(0o755)
         self.refuse()
         self.let_directories_be("/srv/db/", "NULL", "./", "./")
+        self.let_checkpoint_be("")
         monkeypatch.setenv("PATH", f"{directory}:/usr/bin:/bin")
 
     def let_directories_be(self, *values: str) -> None:
         self._file("directories").write_text("\t".join(values) + "\n")
+
+    def let_checkpoint_be(self, position: object) -> None:
+        """What the server says of its last one; "" if it does not."""
+        row = f"Innodb_lsn_last_checkpoint\t{position}\n" if position else ""
+        self._file("status").write_text(row)
 
     def refuse(self, *statements: str) -> None:
         self._file("errors").write_text("".join(f"{each};\n" for each in statements))
