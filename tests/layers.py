@@ -321,8 +321,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fsrvpd.ctl.render_status": {"fsrvpd.terminal"}
     | below("fsrvpd.ctl", "render", "render_history"),
     "fsrvpd.ctl.messages": below("fsrvpd.ctl", "render", "render_history", "render_status"),
-    "fsrvpd.ctl.send": {"fsrvpd.samba_command_line", "fsrvpd.terminal"}
+    "fsrvpd.ctl.send": {"fsrvpd", "fsrvpd.samba_command_line", "fsrvpd.terminal"}
     | below("fsrvpd.ctl", "client", "render", "messages"),
+    "fsrvpd.ctl.json_schema": {"fsrvpd.ctl.messages"},
     "fsrvpd.ctl.check_config": {"fsrvpd.samba_command_line", "fsrvpd.config"},
     "fsrvpd.ctl.share_config": {*CORE, "samba_hooks.testparm", "samba_hooks.vfs_modules"}
     | below("fsrvpd", "samba_command_line", "config", "options", "shares", "terminal")
@@ -340,7 +341,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | below("fsrvpd", "protocol.ports", "providers.selection"),
     "fsrvpd.ctl.main": {"fsrvpd.command_line", "fsrvpd.samba_command_line", "fsrvpd.terminal"}
     | below("fsrvpd.ctl", "client", "send", "messages", "check_config", "share_config")
-    | below("fsrvpd.ctl", "doctor", "set_option", "setup"),
+    | below("fsrvpd.ctl", "doctor", "json_schema", "set_option", "setup"),
     # The requestor, which shares nothing with the daemon but what stands in REQUESTOR.
     "fsrvpd.requestor.closing": set(),
     "fsrvpd.requestor.errors": {"fsrvpd.terminal"},

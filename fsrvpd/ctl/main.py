@@ -5,6 +5,7 @@
     fsrvpctl set-option | unset-option NAME …          change an option, in smb.conf or the registry
     fsrvpctl check-config | doctor [--json]            find what is wrong, and what to type next
     fsrvpctl share-config SHARE                        print lines for smb.conf
+    fsrvpctl json-schema [NAME]                        describe what --json prints
 
 Exit status: 0 success, 1 refused or failed, 2 wrong usage, 3 the daemon does not run.
 """
@@ -75,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     _add_check_config(commands)
     _add_doctor(commands)
     _add_share_config(commands)
+    _add_json_schema(commands)
     return whole
 
 
@@ -204,6 +206,16 @@ def _add_share_config(commands: Commands) -> None:
     lines.set_defaults(command=_share_config)
 
 
+def _add_json_schema(commands: Commands) -> None:
+    schema = _command(
+        commands, "json-schema", "print the JSON schema of what --json prints, with its version"
+    )
+    schema.add_argument(
+        "of", metavar="NAME", nargs="?", help="a message or a command (default: the whole schema)"
+    )
+    schema.set_defaults(command=_json_schema)
+
+
 def _add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON")
 
@@ -240,3 +252,9 @@ def _share_config(arguments: argparse.Namespace) -> int:
     from fsrvpd.ctl.share_config import share_config
 
     return share_config(arguments)
+
+
+def _json_schema(arguments: argparse.Namespace) -> int:
+    from fsrvpd.ctl.json_schema import json_schema
+
+    return json_schema(arguments)

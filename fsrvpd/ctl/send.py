@@ -7,6 +7,7 @@ import json
 import sys
 from typing import Any, Callable, Iterator
 
+from fsrvpd import JSON_VERSION
 from fsrvpd.ctl import render
 from fsrvpd.ctl.client import REPLY_TIMEOUT, NotRunning, OnEvent, ask
 from fsrvpd.ctl.messages import BY_NAME, Message
@@ -88,7 +89,7 @@ def _not_running(error: NotRunning) -> dict[str, Any]:
         "text": f"fsrvpd is not running, or runs with another configuration: {error}",
         "next_step": "systemctl start fsrvpd; journalctl -u fsrvpd -n 20 says why it ended",
     }
-    return {"running": False, "well": False, "problems": [problem]}
+    return {"json_version": JSON_VERSION, "running": False, "well": False, "problems": [problem]}
 
 
 def _joined(reply: dict[str, Any], page: dict[str, Any]) -> dict[str, Any]:

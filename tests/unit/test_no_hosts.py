@@ -16,6 +16,7 @@ FOR_EXAMPLES = re.compile(r"(^|\.)example(\.(com|net|org))?$|^[\d.]+$|^localhost
 # Hosts that nothing connects to, each with the reason.
 NAMES = {
     "github.com": "where shtab, which writes the completions, says that it comes from",
+    "json-schema.org": "the name of the language in which the JSON is described",
     "www.w3.org": "the namespace of SVG",
     "www.debian.org": "where Debian describes the format of its copyright file",
 }

@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any, Iterator, Optional, Sequence
 
-from fsrvpd import __version__
+from fsrvpd import JSON_VERSION, __version__
 from fsrvpd.core.messages import format_guid
 from fsrvpd.daemon.agent.driver import AgentDriver
 from fsrvpd.daemon.control.admin_actions import AdminActions
@@ -102,6 +102,7 @@ class StatusMessage:
         by_status = self._view.count_by_status()
         return {
             "version": __version__,
+            "json_version": JSON_VERSION,
             "pid": os.getpid(),
             "samba_version": self._samba_version,
             "uptime_seconds": int(time.monotonic() - self._started),

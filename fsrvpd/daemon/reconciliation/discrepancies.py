@@ -39,6 +39,7 @@ KINDS = (
 # What is done about it.
 REMOVE, FORGET_COPY, RECREATE_SHARE, KEEP = "remove", "forget", "recreate", "keep"
 MOUNT = "mount"
+ACTIONS = frozenset({REMOVE, FORGET_COPY, RECREATE_SHARE, KEEP, MOUNT})
 
 _ELSEWHERE = (
     "another node of the cluster, or another server of this name, may have it in a set: run"
