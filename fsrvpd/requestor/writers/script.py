@@ -5,12 +5,15 @@ a database locked from the background until it is called again. So its output go
 a pipe would be held open.
 
 A script outlives a client that is killed, and would freeze after the keeper has thawed. So those
-that freeze have a mark in their environment, by which whoever thaws finds and kills them first.
+that freeze have a mark in their environment, by which whoever thaws finds and kills them first. It
+gets the number of their process: what they start inherits the mark, and may be a service.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -26,6 +29,8 @@ _PAUSE = 0.005  # s
 _KILL_TIMEOUT = 2.0  # s for a killed script to end; one that hangs in the kernel does not
 _LONGEST_OUTPUT = 500  # bytes of it in an error
 _MARK = "FSRVPSHADOW_SCRIPT"
+# By a shell, which is marked without a number: only the process itself knows that before it begins.
+_MARKING = ("/bin/sh", "-c", f'export {_MARK}="$0 $$"; exec "$@"')
 
 
 class Script:
@@ -73,8 +78,8 @@ class Script:
             if self._is_stopped:
                 raise WriterFailed(self._writer, f"{self.argv[0]} is not started: it is too late")
             try:
-                self._process = subprocess.Popen(  # noqa: S603 (the user's own command, no shell)
-                    self.argv,
+                self._process = subprocess.Popen(  # noqa: S603 (the user's own command)
+                    self._marked(),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -86,6 +91,17 @@ class Script:
                 cause = f"cannot run {self.argv[0]}: {error.strerror or error}"
                 raise WriterFailed(self._writer, cause, "correct its path or its mode") from error
             return self._process
+
+    def _marked(self) -> Sequence[str]:
+        """Raises: OSError where the shell would have nothing to run."""
+        if not self._mark:
+            return self.argv
+        program = self.argv[0]
+        path = os.path.join("/", program)  # where it runs
+        if shutil.which(path if "/" in program else program) is None:
+            os.stat(path)
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return (*_MARKING, self._mark, *self.argv)
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
@@ -100,24 +116,24 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 def kill_marked(mark: str) -> None:
     """Kill the scripts that run with a mark, each with all that it has started, whoever has started
     them; what one that has ended has left running is left alone. "" is the mark of none."""
-    line = f"{_MARK}={mark}".encode()
     for name in filter(str.isdigit, os.listdir("/proc") if mark else ()):
         pid = int(name)
         with suppress(OSError):  # it has ended, or is another user's
-            if os.getsid(pid) == pid and line in _environment(pid):
+            if os.getsid(pid) == pid and _is_marked(pid, mark):
                 os.killpg(pid, signal.SIGKILL)
-                _wait_for_its_end(pid, line)
+                _wait_for_its_end(pid, mark)
 
 
-def _environment(pid: int) -> Sequence[bytes]:
+def _is_marked(pid: int, mark: str) -> bool:
     """Raises: OSError."""
-    return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    marks = {f"{_MARK}={mark}".encode(), f"{_MARK}={mark} {pid}".encode()}
+    return not marks.isdisjoint(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
 
 
-def _wait_for_its_end(pid: int, line: bytes) -> None:
+def _wait_for_its_end(pid: int, mark: str) -> None:
     """Its environment is gone by then. Raises: OSError if that was before."""
     deadline = time.monotonic() + _KILL_TIMEOUT
-    while line in _environment(pid) and time.monotonic() < deadline:
+    while _is_marked(pid, mark) and time.monotonic() < deadline:
         time.sleep(_PAUSE)
 
 

@@ -46,8 +46,8 @@ def test_a_program_that_is_not_there() -> None:
 
 def test_one_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
-    with pytest.raises(WriterFailed, match=r"not ended after 0\.5 s, and was killed"):
-        shell('sleep 300 & echo $! > "$1"; wait', str(pid)).run(0.5)
+    with pytest.raises(WriterFailed, match="not ended after 5 s, and was killed"):
+        shell('sleep 300 & echo $! > "$1"; wait', str(pid)).run(5)
     child = int(pid.read_text())
     wait_until("the child is gone", lambda: not is_running(child))
 
@@ -77,14 +77,38 @@ def test_others_find_it_by_its_mark(tmp_path: Path) -> None:
     assert "signal 9" in errors[0].cause
 
 
-def test_what_one_with_a_mark_leaves_running_is_not_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("leaves", ["sleep 300", "setsid sleep 300"])
+def test_what_one_with_a_mark_leaves_running_is_not_killed(tmp_path: Path, leaves: str) -> None:
+    """Such as a service that it has started, which has a session of its own."""
     pid = tmp_path / "pid"
-    argv = ["/bin/sh", "-c", 'sleep 300 & echo $! > "$1"', "sh", str(pid)]
+    argv = ["/bin/sh", "-c", f'{leaves} & echo $! > "$1"', "sh", str(pid)]
     Script("app", argv, mark="abc").run(20)
-    kill_marked("abc")
     child = int(pid.read_text())
+    words = Path(f"/proc/{child}/cmdline")
+    wait_until("it has its session", lambda: words.read_bytes().startswith(b"sleep"))
+    kill_marked("abc")
     assert is_running(child)
     os.kill(child, 9)
+
+
+@pytest.mark.parametrize("replaced", ["", "exec"])
+def test_a_marked_program_gets_its_words_and_its_mark(tmp_path: Path, replaced: str) -> None:
+    said = tmp_path / "said"
+    text = f'{replaced} env | grep -c "^FSRVPSHADOW_SCRIPT=abc" > "$2"; printf %s "$1" >> "$2"'
+    Script("app", ["sh", "-c", text, "sh", "a  $b'*", str(said)], mark="abc").run(20)
+    assert said.read_text() == "1\na  $b'*"
+
+
+def test_a_marked_program_that_may_not_be_run(tmp_path: Path) -> None:
+    (tmp_path / "hook").touch(0o644)
+    with pytest.raises(WriterFailed, match=r"cannot run .*/hook: Permission denied"):
+        Script("app", [str(tmp_path / "hook")], mark="abc").run(20)
+
+
+@pytest.mark.parametrize("program", ["/no/such", "no-such-program"])
+def test_a_marked_program_that_is_not_there(program: str) -> None:
+    with pytest.raises(WriterFailed, match=f"cannot run {program}: No such file"):
+        Script("app", [program], mark="abc").run(20)
 
 
 def test_what_it_leaves_running_is_neither_waited_for_nor_killed(tmp_path: Path) -> None:
