@@ -122,7 +122,7 @@ def test_a_call_under_way_keeps_its_time_out(clock: Clock, seconds: int) -> None
 
 @pytest.mark.parametrize("seconds", MONTH)
 def test_a_client_that_is_gone_loses_its_set_all_the_same(clock: Clock, seconds: int) -> None:
-    clock.nas.samba.set_option("fss:sequence timeout", "2")
+    clock.nas.samba.set_option("fss:sequence timeout", "8")
     clock.nas.daemon.ctl("reload-config")
     with RawAgent(clock.nas) as agent:
         set_id = agent.start()

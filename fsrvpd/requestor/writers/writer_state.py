@@ -46,7 +46,7 @@ class WriterState:
     def begin_freeze(self) -> None:
         self._thawing = None
         self._freezing = Task(self._freeze)
-        self._began = time.monotonic()
+        self._began, self._froze = time.monotonic(), 0.0
         self._freezing.start()
 
     def wait_for_freeze(self, left: float) -> Optional[BaseException]:
@@ -55,6 +55,8 @@ class WriterState:
         within = self._began + self.writer.timeout - time.monotonic()
         if freezing is not None and freezing.wait(max(0.0, min(left, within))):
             error = freezing.error
+            if error is None and not self._froze:
+                error = WriterFailed(self.writer.name, "it was to be thawed before it was frozen")
         else:
             seconds = time.monotonic() - self._began
             cause = f"it was not frozen after {seconds:.1f} s, and is thawed"

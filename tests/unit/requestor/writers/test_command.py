@@ -145,7 +145,7 @@ def test_nothing_is_frozen_when_its_time_is_over(hooks: Hooks) -> None:
 
 def test_all_hooks_share_the_time(hooks: Hooks) -> None:
     hooks.add("1", '[ "$1" = thaw ] || sleep 300')
-    writer = hooks.writer(timeout=0.2)
+    writer = hooks.writer(timeout=2.0)
     writer.prepare()
     with pytest.raises(WriterFailed, match="not ended after"):
         writer.freeze()
