@@ -11,7 +11,7 @@ import fcntl
 import os
 import secrets
 import stat
-from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple
 
 from fsrvpd.errors import ConfigError
 
@@ -19,8 +19,13 @@ _MAX_LINKS = 40  # as in Linux
 _OTHERS_WRITE = 0o022  # an ACL permits no more than the group's bits
 _TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_AS_IT_IS: Any = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
 # What is done with a file that Samba shall read before it is put in place; may raise.
 Check = Callable[[str], None]
+
+
+class EditedMeanwhile(ConfigError):
+    """The file no longer holds what the change was made from."""
 
 
 class _Parent(NamedTuple):
@@ -34,8 +39,9 @@ class _Parent(NamedTuple):
 def read(path: str) -> str:
     """Raises: ConfigError."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            return file.read()
+        with open(path, **_AS_IT_IS) as file:
+            text: str = file.read()
+            return text
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
 
@@ -48,20 +54,30 @@ def replace(path: str, before: str, after: str, check: Check) -> None:
     """
     with _parent_of(path) as parent:
         fcntl.flock(parent.directory, fcntl.LOCK_EX)  # several of these commands at a time
-        old = os.open(parent.name, _TO_READ, dir_fd=parent.directory)
-        with open(old, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            if not stat.S_ISREG(os.fstat(old).st_mode):
-                raise ConfigError(f"{path}: is not a file")
-            with _new_file(parent, after, old) as new:
-                check(os.path.join(parent.path, new))
-                if file.read() != before:
-                    raise ConfigError(
-                        f"{path}: not changed, because it was edited meanwhile; try again"
-                    )
+        with _same_file(path, parent, before) as old, _new_file(parent, after, old) as new:
+            check(os.path.join(parent.path, new))
+            with _same_file(path, parent, before):  # an editor knows nothing of the lock
                 os.rename(
                     new, parent.name, src_dir_fd=parent.directory, dst_dir_fd=parent.directory
                 )
         os.fsync(parent.directory)
+
+
+@contextlib.contextmanager
+def _same_file(path: str, parent: _Parent, before: str) -> Iterator[int]:
+    """The file, open. Raises: OSError; ConfigError unless it holds `before`."""
+    found = os.open(parent.name, _TO_READ, dir_fd=parent.directory)
+    try:
+        if not stat.S_ISREG(os.fstat(found).st_mode):
+            raise ConfigError(f"{path}: is not a file")
+        with open(found, closefd=False, **_AS_IT_IS) as file:
+            if file.read() != before:
+                raise EditedMeanwhile(
+                    f"{path}: not changed, because it was edited meanwhile; try again"
+                )
+        yield found
+    finally:
+        os.close(found)
 
 
 @contextlib.contextmanager
@@ -80,7 +96,7 @@ def _new_file(parent: _Parent, text: str, old: int) -> Iterator[str]:
 def _write(directory: int, name: str, text: str, old: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     new = os.open(name, flags, 0o600, dir_fd=directory)
-    with open(new, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with open(new, "w", **_AS_IT_IS) as file:
         file.write(text)
         file.flush()
         found = os.fstat(old)

@@ -370,6 +370,20 @@ def test_a_line_that_would_end_a_share_is_not_written(host: Host) -> None:
     assert host.printed("x", "fsrvp:keep") == "yes"
 
 
+def test_several_at_a_time_lose_nothing(host: Host) -> None:
+    """One that another was faster than tries again."""
+    names = ["fsrvpd:max sets", "fsrvpd:max sets per client", "fsrvpd:min free space"]
+    argv = [SCRIPTS / "fsrvpctl", "-s", host.samba.conf, "set-option"]
+    outputs = [host.lab.directory / f"at-a-time-{number}" for number in range(len(names))]
+    processes = [
+        host.lab.popen([*argv, name, "7"], output=output) for name, output in zip(names, outputs)
+    ]
+    statuses = [process.wait() for process in processes]
+    assert statuses == [0, 0, 0], [output.read_text() for output in outputs]
+    assert [name for name in names if f"{name} = 7\n" not in host.read()] == []
+    assert [*host.samba.directory.glob(".smb.conf*")] == []
+
+
 def test_a_broken_smb_conf_is_named(host: Host) -> None:
     host.write(CONF + "[broken\n")
     assert "the section `[broken` has no closing bracket" in host.refused(

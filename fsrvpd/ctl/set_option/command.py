@@ -21,8 +21,10 @@ from fsrvpd.options.share import NAMESPACE
 from fsrvpd.protocol.ports import Share
 from fsrvpd.samba_command_line import control_socket, open_registry, samba_tools
 from samba_hooks.registry.open_registry import Registry
+from samba_hooks.smb_conf_file import EditedMeanwhile
 
 EXIT_FAILED = 1
+_TRIES = 10
 
 
 def set_option(arguments: argparse.Namespace) -> int:
@@ -32,9 +34,19 @@ def set_option(arguments: argparse.Namespace) -> int:
     if arguments.value is not None:
         require_value(option, arguments.value)
     with contextlib.closing(open_registry(arguments)) as registry:
-        answer = _change(option, arguments, registry)
+        answer = _change_at_last(option, arguments, registry)
     print(json.dumps(answer.as_json(), indent=2) if arguments.json else answer.text())
     return EXIT_FAILED if answer.daemon == REFUSED else 0
+
+
+def _change_at_last(
+    option: Option[Any], arguments: argparse.Namespace, registry: Registry
+) -> Answer:
+    """Read and try again if somebody else was faster, of whom there are not many."""
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(EditedMeanwhile):
+            return _change(option, arguments, registry)
+    return _change(option, arguments, registry)
 
 
 def _change(option: Option[Any], arguments: argparse.Namespace, registry: Registry) -> Answer:

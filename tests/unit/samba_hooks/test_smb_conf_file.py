@@ -56,10 +56,28 @@ def test_whoever_checks_sees_the_new_text_and_the_old_file(conf: Path) -> None:
     assert list(conf.parent.iterdir()) == [conf]
 
 
-def test_an_edit_meanwhile_is_kept(conf: Path) -> None:
+def unexpected(path: str) -> None:
+    raise AssertionError("what was edited before need not be checked")
+
+
+def test_an_edit_before_is_kept(conf: Path) -> None:
     with pytest.raises(ConfigError, match="edited meanwhile; try again"):
-        replace(str(conf), "other", NEW, nothing)
+        replace(str(conf), "other", NEW, unexpected)
     assert read(str(conf)) == OLD
+
+
+@pytest.mark.parametrize("by_rename", [False, True])
+def test_an_edit_during_the_check_is_kept(conf: Path, by_rename: bool) -> None:
+    def edit(path: str) -> None:
+        edited = conf.with_name("edited") if by_rename else conf
+        edited.write_text("edited")
+        if by_rename:
+            edited.rename(conf)
+
+    with pytest.raises(ConfigError, match="edited meanwhile; try again"):
+        replace(str(conf), OLD, NEW, edit)
+    assert read(str(conf)) == "edited"
+    assert list(conf.parent.iterdir()) == [conf]
 
 
 @pytest.mark.parametrize("target", ["etc/smb.conf", "./etc/../etc//smb.conf", "{}/etc/smb.conf"])
