@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from contextlib import suppress
 
 from fsrvpd.core.bind_mounts import is_mount_point
@@ -21,6 +22,8 @@ _ALWAYS = "nodev,nosuid"
 _READ_ONLY = {"xfs": "ro,nouuid,norecovery", "ext4": "ro,noload"}
 _WRITABLE = {"xfs": "rw,nouuid", "ext4": "rw"}
 KINDS = tuple(_READ_ONLY)
+_UMOUNT_FAILED = 32  # umount(8): its exit status where the mount is busy
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # s, between attempts to unmount
 _SUPERBLOCKS = 2048  # bytes that hold the magic numbers of both
 _XFS_MAGIC = b"XFSB"
 _EXT4_MAGIC, _EXT4_OFFSET = b"\x53\xef", 1024 + 56
@@ -60,9 +63,24 @@ def make_read_only(mount_point: str) -> None:
 def unmount(mount_point: str) -> None:
     """Removes the mount point, too. Neither need exist. Raises: StorageError."""
     if is_mount_point(mount_point):
-        run(["umount", mount_point], mount_point)
+        _umount(mount_point)
     with as_storage_error("remove the mount point", mount_point), suppress(FileNotFoundError):
         os.rmdir(mount_point)
+
+
+def _umount(mount_point: str) -> None:
+    """Somebody may look into it for a moment; and a process that has just been forked has all that
+    another thread had open, until it runs its program. By command, which ends if storage hangs.
+    Raises: StorageError."""
+    for pause in _PAUSES:
+        try:
+            run(["umount", mount_point], mount_point)
+            return
+        except StorageError as error:
+            if error.exit_status != _UMOUNT_FAILED:
+                raise
+        time.sleep(pause)
+    run(["umount", mount_point], mount_point)
 
 
 def _make_point(mount_point: str) -> None:

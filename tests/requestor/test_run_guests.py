@@ -84,6 +84,7 @@ def opened() -> Iterator[Machines]:
 def machines(opened: Machines) -> Iterator[Machines]:
     opened.configure(window=10)
     yield opened
+    print(opened.server.daemon.read_log()[-4000:])  # shown where something is left
     assert opened.guest.status() == "thawed"
     assert opened.guest.hooks("freeze") == opened.guest.hooks("thaw")
     opened.assert_nothing_is_left()

@@ -6,6 +6,7 @@ import logging
 import os
 import shlex
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Iterator
@@ -210,6 +211,26 @@ def test_that_a_delete_command_fails_is_told(command: CommandHarness) -> None:
         command.provider.delete(snapshot)
     assert [found.snapshot for found in command.found()] == [snapshot]
     path.write_text(good)
+    command.provider.delete(snapshot)
+    assert command.left_over() == []
+
+
+def test_who_looks_into_it_for_a_moment_is_waited_for(command: CommandHarness) -> None:
+    snapshot = command.take()
+    looks = os.open(snapshot.root, os.O_RDONLY)
+    end = threading.Timer(0.3, os.close, [looks])
+    end.start()
+    command.provider.delete(snapshot)
+    end.join()
+    assert command.left_over() == []
+
+
+def test_who_stays_in_it_is_in_the_way(command: CommandHarness) -> None:
+    snapshot = command.take()
+    stays = os.open(snapshot.root, os.O_RDONLY)
+    with pytest.raises(StorageError, match="busy"):
+        command.provider.delete(snapshot)
+    os.close(stays)
     command.provider.delete(snapshot)
     assert command.left_over() == []
 
