@@ -80,6 +80,14 @@ class StoreError(FsrvpdError):
     """The durable state cannot be read or written."""
 
 
+class StoreBusy(StoreError):
+    """Somebody has it locked for a moment."""
+
+
+class Superseded(StoreError):
+    """Another agent of the cluster writes now: what this one has in memory counts no more."""
+
+
 class AuthenticationError(FsrvpdError):
     """Somebody did not prove who they are. The text is for the log: the peer is told
     only that it failed."""

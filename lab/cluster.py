@@ -139,6 +139,17 @@ class Node(Namespaces):
         """Without waiting: a node becomes healthy together with the others."""
         self.ctdbd = self.popen(["ctdbd", "--interactive"], output=self.directory / "log.ctdbd")
 
+    def kill_ctdbd(self) -> None:
+        """Kill it, as in a crash, and wait until its children have ended too: no other one starts
+        beside them."""
+        if self.ctdbd is not None:
+            self.ctdbd.kill()
+            pgrep = ["pgrep", "^ctdb"]
+            wait_until(
+                "ctdbd's children have ended",
+                lambda: self.run(pgrep, check=False).returncode != 0,
+            )
+
     def start_samba(self, shares: list[Share], options: dict[str, str]) -> None:
         """Start smbd and wait until it answers. ctdbd has to be healthy: it keeps the passwords."""
         self._samba = Samba(self, shares, {**OPTIONS, **options}, address=self.address)

@@ -98,6 +98,14 @@ class FsrvpdProcess:
         """Kill it, as in a crash."""
         self._end(signal.SIGKILL)
 
+    def suspend(self) -> None:
+        """Stop it by SIGSTOP, so that it does nothing and still exists."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        if self._process is not None:
+            self._process.resume()
+
     def restart(self) -> None:
         self.stop()
         self.start()

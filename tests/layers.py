@@ -38,6 +38,7 @@ SAMBA = REGISTRY | below(
     "samba_hooks",
     *("messaging", "samba_agent", "vfs_modules", "pipe", "accounts", "registry.open_registry"),
 )
+HISTORY = below("fsrvpd.store", "history", "history_records")
 
 # What the requestor shares with the agent, and its own lowest packages.
 REQUESTOR = (
@@ -70,6 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fsrvpd.protocol.context": set(),
     "fsrvpd.protocol.unc": set(),
     "fsrvpd.protocol.ports": {*CORE, "fsrvpd.options"},
+    "fsrvpd.protocol.cluster": set(),
     "fsrvpd.protocol.exports": CORE | below("fsrvpd.protocol", "ports", "unc"),
     "fsrvpd.protocol.settings": {"fsrvpd.protocol.hresult"},
     "fsrvpd.protocol.sequence": CORE,
@@ -113,7 +115,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fsrvpd.rpc.client_association": CORE
     | below("fsrvpd.rpc", "faults", "presentation", "reassembly", "security")
     | below("fsrvpd.rpc", "client_pdus", "verification_trailer"),
-    "fsrvpd.store": CORE,
+    # Several servers as one agent.
+    "fsrvpd.cluster": {*CORE, "fsrvpd.ndr_reader"}
+    | below("fsrvpd.protocol", "actions", "cluster", "hresult", "ports"),
+    "fsrvpd.store": set(),
+    "fsrvpd.store.sqlite": CORE,
+    "fsrvpd.store.history_records": CORE,
+    "fsrvpd.store.history": {"fsrvpd.store.history_records"},
+    "fsrvpd.store.ctdb": {*CORE, "fsrvpd", "fsrvpd.protocol.cluster"},
     # Snapshots.
     "fsrvpd.providers": set(),
     "fsrvpd.providers.os_errors": set(),
@@ -158,7 +167,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "samba_hooks.registry", "smb_conf_lines", "smb_conf_places"
     ),
     "samba_hooks.smb_conf_file": set(),
-    "samba_hooks.ctdb": set(),
+    "samba_hooks.ctdb": {"fsrvpd.protocol.cluster"},
     "samba_hooks.messaging": set(),
     "samba_hooks.samba_agent": {"fsrvpd.run_command"},
     "samba_hooks.worker": set(),
@@ -216,6 +225,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fsrvpd.daemon.metrics_file": {"fsrvpd.daemon.worker_threads"},
     "fsrvpd.daemon.volume_space": {"fsrvpd.daemon.worker_threads"},
     "fsrvpd.daemon.acceptor": {"fsrvpd.daemon.event_loop"},
+    "fsrvpd.daemon.ctdb_socket": {"fsrvpd.daemon.event_loop", "samba_hooks.ctdb"},
     "fsrvpd.daemon.descriptors": set(),
     "fsrvpd.daemon.process": set(),
     "fsrvpd.daemon.reload": set(),
@@ -240,7 +250,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     }
     | below("fsrvpd.rpc", "association", "faults", "security")
     | below("fsrvpd.daemon", "event_loop", "acceptor", "descriptors", "log", "worker_threads"),
-    "fsrvpd.daemon.history": {*CORE, *WORDS, "fsrvpd.store"}
+    "fsrvpd.daemon.history": {*CORE, *WORDS, *HISTORY}
     | below("fsrvpd.daemon", "event_loop", "log", "worker_threads", "agent"),
     "fsrvpd.daemon.reconciliation": {
         *CORE,
@@ -249,7 +259,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "fsrvpd.exports",
     }
     | below("fsrvpd.daemon", "event_loop", "log", "worker_threads", "bounded_calls", "agent"),
-    "fsrvpd.daemon.status": {*WORDS, "fsrvpd.config", "fsrvpd.store", "fsrvpd.shares"}
+    "fsrvpd.daemon.status": {*WORDS, *HISTORY, "fsrvpd.config", "fsrvpd.shares"}
     | {"fsrvpd.providers.selection"}
     | below("fsrvpd.daemon", "event_loop", "worker_threads", "bounded_calls"),
     "fsrvpd.daemon.retention": {
@@ -273,7 +283,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "fsrvpd.providers.selection",
         "fsrvpd.exports",
         "fsrvpd.shares",
-        "fsrvpd.store",
+        *HISTORY,
     }
     | below("fsrvpd.daemon", "event_loop", "acceptor", "descriptors", "reload", "log", "agent")
     | below("fsrvpd.daemon", "history", "retention", "status")
@@ -290,7 +300,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "fsrvpd.samba_command_line",
         "fsrvpd.config",
         "fsrvpd.providers.selection",
-        "fsrvpd.store",
+        "fsrvpd.store.sqlite",
+        "fsrvpd.store.history",
         "samba_hooks.registry.open_registry",
     },
     "fsrvpd.daemon.agent_service": {
@@ -307,12 +318,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     | below("fsrvpd.daemon", "event_loop", "reload", "log", "agent", "history", "components")
     | below("fsrvpd.daemon", "reconciliation", "retention", "control"),
     "fsrvpd.daemon.daemon": {*CORE, *SAMBA, "fsrvpd.config", "fsrvpd.shares"}
-    | {"fsrvpd.samba_command_line"}
+    | {"fsrvpd.samba_command_line", "fsrvpd.protocol.actions"}
     | below("fsrvpd.daemon", "event_loop", "process", "reload", "agent_service", "pipe", "status")
     | below("fsrvpd.daemon", "descriptors", "control", "metrics", "components"),
+    "fsrvpd.daemon.cluster": {*CORE, *WORDS, *SAMBA, "fsrvpd.samba_command_line", "fsrvpd.config"}
+    | {"fsrvpd.cluster", "fsrvpd.protocol.cluster", "fsrvpd.store.ctdb", "samba_hooks.ctdb"}
+    | below("fsrvpd.daemon", "event_loop", "log", "control", "components", "daemon", "ctdb_socket")
+    | {"fsrvpd.shares", "fsrvpd.daemon.agent_service"},
     "fsrvpd.daemon.main": {*CORE, *SAMBA, "fsrvpd", "fsrvpd.samba_command_line", "fsrvpd.config"}
     | {"fsrvpd.terminal"}
-    | below("fsrvpd.daemon", "process", "log", "control", "components", "daemon"),
+    | below("fsrvpd.daemon", "process", "log", "control", "components", "daemon", "cluster"),
     # The commands.
     "fsrvpd.ctl": set(),
     "fsrvpd.ctl.client": {"fsrvpd.unix_socket"},
@@ -379,6 +394,6 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 # With all modules inside.
 PURE = (
-    *("fsrvpd.errors", "fsrvpd.options", "fsrvpd.protocol", "fsrvpd.rpc"),
+    *("fsrvpd.errors", "fsrvpd.options", "fsrvpd.protocol", "fsrvpd.rpc", "fsrvpd.cluster"),
     *below("fsrvpd.requestor", "errors", "events", "ports", "protocol"),
 )

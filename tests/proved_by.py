@@ -26,6 +26,7 @@ POSTGRESQL = "requestor/test_postgresql.py"
 AGENT_CONNECTION = "requestor/test_agent_connection.py"
 MOUNT = "requestor/test_mount.py"
 REGISTRY = "contract/samba/test_shadow_shares.py"
+CLUSTER_STORE = ("cluster/test_store.py", "cluster/test_store_faults.py")
 
 PROVED_BY: dict[str, tuple[str, ...]] = {
     # The C core and the ground.
@@ -36,6 +37,7 @@ PROVED_BY: dict[str, tuple[str, ...]] = {
     "fsrvpd/core/messages.py": ("unit/protocol/test_model.py", MESSAGES),
     "fsrvpd/errors.py": (MESSAGES, RECONCILIATION),
     # The protocol.
+    "fsrvpd/protocol/actions.py": ("unit/cluster/test_forward.py", STEPS),
     "fsrvpd/protocol/ports.py": (MESSAGES, f"{CONTRACT}/test_btrfs.py"),
     "fsrvpd/protocol/settings.py": ("unit/protocol/server/test_maintenance.py",),
     "fsrvpd/providers/gaps.py": (f"{CONTRACT}/test_gaps.py", "interop/test_other_snapshots.py"),
@@ -54,6 +56,15 @@ PROVED_BY: dict[str, tuple[str, ...]] = {
     "fsrvpd/rpc/security/ntlm_session.py": ("unit/rpc/security/test_ntlm.py", SECURED),
     "fsrvpd/rpc/security/protection.py": (SECURED, CLIENT),
     "fsrvpd/rpc/security/spnego_messages.py": ("unit/rpc/security/test_spnego.py", SECURED),
+    # The cluster.
+    "fsrvpd/daemon/cluster/admins.py": ("cluster/test_one_agent.py",),
+    "fsrvpd/daemon/cluster/link.py": ("cluster/test_one_agent.py",),
+    "fsrvpd/daemon/cluster/node.py": ("cluster/test_one_agent.py",),
+    "fsrvpd/store/ctdb/life.py": CLUSTER_STORE,
+    "fsrvpd/store/ctdb/settled.py": CLUSTER_STORE,
+    "fsrvpd/store/ctdb/store.py": CLUSTER_STORE,
+    "fsrvpd/store/ctdb/transactions.py": CLUSTER_STORE,
+    "samba_hooks/ctdb/database.py": CLUSTER_STORE,
     # Snapshots.
     "fsrvpd/providers/btrfs/provider.py": (f"{CONTRACT}/test_btrfs.py",),
     "fsrvpd/providers/btrfs/subvolumes.py": (f"{CONTRACT}/test_btrfs.py",),

@@ -161,6 +161,14 @@ REBOOT_ENDS_SETS = Option(
     "`no` where a cluster manager moves Samba and its disks between two hosts: every move looks"
     " like a reboot.",
 )
+ONE_AGENT = Option(
+    "fsrvpd:one agent",
+    boolean,
+    "no",
+    "With `clustering = yes`: the agents of all nodes are one. One of them leads, the others pass"
+    " their calls on to it, and another one takes over when it is gone. Read at the start.",
+    "Not yet: copies can be read only through the node whose agent leads.",
+)
 OWNER_NAME = Option(
     "fsrvpd:owner name",
     printable,
@@ -235,7 +243,7 @@ GLOBAL_OPTION_GROUPS: dict[str, tuple[Option[Any], ...]] = {
     ),
     "Limits": (
         *(MAX_SETS, MAX_SETS_PER_CLIENT, MIN_FREE_SPACE),
-        *(AUTO_RELEASE_MAX_AGE, PERSISTENT_MAX_AGE, REBOOT_ENDS_SETS),
+        *(AUTO_RELEASE_MAX_AGE, PERSISTENT_MAX_AGE, REBOOT_ENDS_SETS, ONE_AGENT),
     ),
     "Administration": (ADMIN_GROUP, MAX_BACKUP_AGE, METRICS_FILE, METRICS_PORT),
     "Samba's own agent": (SERVE_PIPE, SNAPSHOT_GROUP),
@@ -259,6 +267,7 @@ class DaemonSettings(NamedTuple):
     min_free_space: int = 0  # megabytes
     serve_pipe: bool = True
     snapshot_group: str = ""
+    one_agent: bool = False
 
 
 def read(given: Mapping[str, str], netbios_name: str) -> DaemonSettings:
@@ -292,6 +301,7 @@ def read(given: Mapping[str, str], netbios_name: str) -> DaemonSettings:
         min_free_space=MIN_FREE_SPACE.read(given),
         serve_pipe=SERVE_PIPE.read(given),
         snapshot_group=SNAPSHOT_GROUP.read(given),
+        one_agent=ONE_AGENT.read(given),
     )
 
 

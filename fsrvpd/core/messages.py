@@ -16,6 +16,7 @@ from typing import NamedTuple, Optional, Union
 
 Guid = bytes
 NULL_GUID: Guid = bytes(16)
+FSRVP_RPC_VERSION_1 = 1  # 2.2.2.4
 
 
 def new_guid() -> Guid:

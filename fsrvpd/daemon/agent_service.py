@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import time
+from typing import Mapping, NamedTuple, Optional, Protocol
 
 from fsrvpd.config.load import Configuration
 from fsrvpd.core.live_mounts import LiveMounts
@@ -25,6 +26,7 @@ from fsrvpd.daemon.reload import Change, Prepare
 from fsrvpd.daemon.retention.keeper import Holds, Keeper
 from fsrvpd.daemon.retention.storage import KeptStorage
 from fsrvpd.protocol.exports import Export
+from fsrvpd.protocol.ports import StateStore
 from fsrvpd.protocol.server.agent import Agent
 from fsrvpd.providers import discovery
 from fsrvpd.samba_command_line import snap_socket, state_folder
@@ -37,6 +39,26 @@ log = logging.getLogger("fsrvpd")
 STATE_FILE = "state.sqlite3"
 HISTORY_FILE = "history.sqlite3"
 JOBS_TIMEOUT = 10.0  # s that running jobs have to end when the daemon does
+
+
+class AgentStore(StateStore, Protocol):
+    """What the service needs of a store beside the sets."""
+
+    id: str
+
+    def kept(self) -> Mapping[str, bool]:
+        """What `keep` recorded. Raises: StoreError."""
+
+    def keep(self, changes: Mapping[str, Optional[bool]]) -> None:
+        """Record copies, by id, that an admin keeps, with whether he holds them; None forgets
+        one. Raises: StoreError."""
+
+
+class OfCluster(NamedTuple):
+    """What an agent that leads a cluster has from the cluster."""
+
+    store: AgentStore
+    life: str
 
 
 class AgentService:
@@ -52,6 +74,7 @@ class AgentService:
         configuration: Configuration,
         components: Components,
         resolver: ShareResolver,
+        cluster: Optional[OfCluster] = None,
     ) -> None:
         self._loop = loop
         self._registry = registry
@@ -59,7 +82,9 @@ class AgentService:
         self._resolver = resolver
         self._folder = state_folder(configuration.samba.state_directory)
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        self._store = components.store(os.path.join(self._folder, STATE_FILE))
+        path = os.path.join(self._folder, STATE_FILE)
+        self._store: AgentStore = components.store(path) if cluster is None else cluster.store
+        self._life = "" if cluster is None else cluster.life
         self._mounts = LiveMounts()
         self.selection = components.selection(self._mounts, registry, self._folder)
         if self.selection.why_none:
@@ -78,7 +103,7 @@ class AgentService:
         self.lookups = ShareLookups(self._loop, self._resolver, self.volumes)
         self.lookups.watch(self._mounts)
         of_this_boot = settings.agent._replace(
-            boot_id=components.boot_id(), state_id=self._store.id
+            boot_id=components.boot_id(), life=self._life, state_id=self._store.id
         )
         agent = Agent(of_this_boot, new_guid, time.time, self._resolver.own_names)
         self.driver = AgentDriver(self._loop, agent, self._store, self.runner, self.lookups)

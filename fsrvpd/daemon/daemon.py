@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Set
 from functools import partial
+from typing import Callable, NamedTuple, Optional
 
 from fsrvpd.config.daemon_options import DaemonSettings
 from fsrvpd.config.load import Configuration, read_globals
 from fsrvpd.daemon import descriptors
-from fsrvpd.daemon.agent_service import AgentService
+from fsrvpd.daemon.agent_service import AgentService, OfCluster
 from fsrvpd.daemon.components import Components
 from fsrvpd.daemon.control.admin_actions import AdminActions, LogLevel
 from fsrvpd.daemon.control.handlers import Handlers
@@ -23,6 +25,7 @@ from fsrvpd.daemon.process import PidFile
 from fsrvpd.daemon.reload import Change, apply_all_or_nothing
 from fsrvpd.daemon.status.names import ShareNames
 from fsrvpd.daemon.status.shares import ShareStates
+from fsrvpd.protocol.actions import CallHandler
 from fsrvpd.samba_command_line import control_socket, state_folder
 from fsrvpd.shares.resolver import ShareResolver
 from fsrvpd.shares.server_names import own_names
@@ -32,11 +35,25 @@ from samba_hooks.registry.open_registry import Registry
 PID_FILE = "fsrvpd.pid"
 
 
+class Door(NamedTuple):
+    """What a node of a cluster has, whichever agent leads, and gives to its own."""
+
+    loop: EventLoop
+    pid_file: PidFile
+    resolver: ShareResolver
+    authenticator: Authenticator
+    server: PipeServer
+    names: Callable[[], Set[str]]  # of all nodes
+    cluster: OfCluster
+
+
 class Daemon:
     """One agent with one configuration. Raises: FsrvpdError when it cannot start.
 
     Removal of what the last run left unfinished starts before the pipe is served.
     """
+
+    begins_anew = False  # the process, when the loop has ended
 
     def __init__(
         self,
@@ -44,38 +61,37 @@ class Daemon:
         configuration: Configuration,
         level: LogLevel,
         components: Components,
+        door: Optional[Door] = None,
     ) -> None:
-        samba = configuration.samba
         self._registry = registry
-        self._limit = descriptors.raise_limit()
-        self._pid_file = PidFile(os.path.join(samba.pid_directory, PID_FILE))
-        self.loop = EventLoop()
-        self._resolver = ShareResolver(registry, _own_names(configuration))
-        self._agent = AgentService(self.loop, registry, configuration, components, self._resolver)
+        self._door = door
+        if door is None:
+            self._pid_file = make_pid_file(configuration)
+            self.loop = EventLoop()
+            self._resolver = ShareResolver(registry, own_names_of(configuration))
+        else:
+            self._pid_file, self.loop, self._resolver = door.pid_file, door.loop, door.resolver
+        cluster = None if door is None else door.cluster
+        self._agent = AgentService(
+            self.loop, registry, configuration, components, self._resolver, cluster
+        )
         self._serve_pipe(configuration)
         self._start_metrics(configuration.settings)
         self._serve_admins(configuration, level)
 
     def _serve_pipe(self, configuration: Configuration) -> None:
-        samba, settings = configuration.samba, configuration.settings
-        self._authenticator = Authenticator(
-            self.loop,
-            samba,
-            self._registry.tools(),
-            state_folder(samba.state_directory),
-            settings.requirement,
-        )
-        if settings.serve_pipe:
-            self._authenticator.verifications.open()
-        self.server = PipeServer(
-            self.loop,
-            samba.ncalrpc_dir,
-            self._authenticator,
-            self._resolver,
-            self._agent.driver,
-            settings.serve_pipe,
-            descriptors.pipes(self._limit),
-        )
+        if self._door is None:
+            self._authenticator = make_authenticator(self.loop, configuration, self._registry)
+            self.server = serve_pipe(
+                self.loop, configuration, self._authenticator, self._resolver, self.driver
+            )
+        else:
+            self._authenticator, self.server = self._door.authenticator, self._door.server
+
+    @property
+    def driver(self) -> CallHandler:
+        """What answers calls."""
+        return self._agent.driver
 
     def _start_metrics(self, settings: DaemonSettings) -> None:
         self._share_names = ShareNames(self._registry)
@@ -130,7 +146,7 @@ class Daemon:
 
         Raises: ConfigError, and whatever else a preparation raises; then nothing has changed.
         """
-        settings, names = configuration.settings, _own_names(configuration)
+        settings, names = configuration.settings, own_names_of(configuration, self._door)
 
         def commit() -> None:
             self._authenticator.configure(settings.requirement)
@@ -165,8 +181,45 @@ class Daemon:
         self._pid_file.remove()
 
 
-def _own_names(configuration: Configuration) -> set[str]:
+def make_pid_file(configuration: Configuration) -> PidFile:
+    """Raises: ConfigError."""
+    return PidFile(os.path.join(configuration.samba.pid_directory, PID_FILE))
+
+
+def make_authenticator(
+    loop: EventLoop, configuration: Configuration, registry: Registry
+) -> Authenticator:
+    """Raises: AuthenticationError."""
+    samba, settings = configuration.samba, configuration.settings
+    folder = state_folder(samba.state_directory)
+    authenticator = Authenticator(loop, samba, registry.tools(), folder, settings.requirement)
+    if settings.serve_pipe:
+        authenticator.verifications.open()
+    return authenticator
+
+
+def serve_pipe(
+    loop: EventLoop,
+    configuration: Configuration,
+    authenticator: Authenticator,
+    resolver: ShareResolver,
+    handler: CallHandler,
+) -> PipeServer:
+    """Raises: FsrvpdError."""
+    return PipeServer(
+        loop,
+        configuration.samba.ncalrpc_dir,
+        authenticator,
+        resolver,
+        handler,
+        configuration.settings.serve_pipe,
+        descriptors.pipes(descriptors.raise_limit()),
+    )
+
+
+def own_names_of(configuration: Configuration, door: Optional[Door] = None) -> set[str]:
+    """What a UNC name may call this server."""
     samba, settings = configuration.samba, configuration.settings
     of_samba = (samba.netbios_name, *samba.netbios_aliases, *samba.dns_names)
-    names = (*of_samba, *settings.host_names)
-    return own_names(names, samba.realm)
+    names = own_names((*of_samba, *settings.host_names), samba.realm)
+    return names if door is None else names | door.names()

@@ -8,16 +8,24 @@ import logging
 import os
 import signal
 import sys
-from typing import Optional, Sequence
+import time
+from typing import Optional, Sequence, Union
 
 from fsrvpd import __version__, core
 from fsrvpd.config.load import Configuration, read_globals
+from fsrvpd.daemon.cluster.node import ClusterNode
 from fsrvpd.daemon.components import Components
 from fsrvpd.daemon.control.admin_actions import LogLevel, log_warnings
 from fsrvpd.daemon.daemon import Daemon
 from fsrvpd.daemon.log import levels
 from fsrvpd.daemon.log.events import report
-from fsrvpd.daemon.process import daemonize, exit_without_stuck_threads, notify
+from fsrvpd.daemon.process import (
+    begin_anew,
+    daemonize,
+    exit_without_stuck_threads,
+    has_begun_anew,
+    notify,
+)
 from fsrvpd.errors import FsrvpdError
 from fsrvpd.samba_command_line import add_samba_arguments, root_hint
 from fsrvpd.terminal import indented
@@ -28,6 +36,7 @@ from samba_hooks.tools import SambaTools
 log = logging.getLogger("fsrvpd")
 
 LOG_FILE = "log.fsrvpd"
+RETRY = 1.0  # s
 
 
 def main(argv: Optional[Sequence[str]] = None, components: Optional[Components] = None) -> int:
@@ -61,21 +70,56 @@ def parser() -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace, components: Components) -> None:
     """Run until a signal. Raises: FsrvpdError when it cannot start."""
     level = LogLevel(arguments.debuglevel)
-    with contextlib.closing(components.registry(arguments)) as registry:
-        configuration = read_globals(registry)
+    registry, configuration = opened(arguments, components)
+    with contextlib.closing(registry):
         samba = configuration.samba
         if arguments.foreground:
             levels.set_up(level.of(samba), None)
-            serve(registry, configuration, level, components)
-            return
-        path = log_file(samba, registry.tools())
+            begins_anew = serve(registry, configuration, level, components)
+        else:
+            path = log_file(samba, registry.tools())
+    if not arguments.foreground:
+        begins_anew = run_in_background(arguments, components, level, path)
+    if begins_anew:
+        begin_anew()
+
+
+def run_in_background(
+    arguments: argparse.Namespace, components: Components, level: LogLevel, path: str
+) -> bool:
+    """Whether the process is to begin anew. Raises: FsrvpdError when it cannot start."""
     daemonize()  # before threads, children or locks exist
-    levels.set_up(level.of(samba), path)
+    registry, configuration = opened(arguments, components)
+    levels.set_up(level.of(configuration.samba), path)
     try:
-        with contextlib.closing(components.registry(arguments)) as registry:
-            serve(registry, read_globals(registry), level, components)
+        with contextlib.closing(registry):
+            return serve(registry, configuration, level, components)
     except FsrvpdError as error:
         log.error("fsrvpd cannot start: %s", error)  # standard error leads nowhere by now
+        raise
+
+
+def opened(arguments: argparse.Namespace, components: Components) -> tuple[Registry, Configuration]:
+    """Samba's registry and configuration. A process that has begun anew waits until they can be
+    read: ctdbd keeps them, and its node may be stopped. Raises: FsrvpdError."""
+    while True:
+        try:
+            return _opened(arguments, components)
+        except FsrvpdError:
+            if not has_begun_anew():
+                raise
+        time.sleep(RETRY)
+
+
+def _opened(
+    arguments: argparse.Namespace, components: Components
+) -> tuple[Registry, Configuration]:
+    """Raises: FsrvpdError."""
+    registry = components.registry(arguments)
+    try:
+        return registry, read_globals(registry)
+    except BaseException:
+        registry.close()
         raise
 
 
@@ -87,9 +131,12 @@ def log_file(samba: SambaConfiguration, tools: SambaTools) -> str:
 
 def serve(
     registry: Registry, configuration: Configuration, level: LogLevel, components: Components
-) -> None:
+) -> bool:
+    """Whether the process is to begin anew."""
     log_warnings(configuration.problems())
-    daemon = Daemon(registry, configuration, level, components)
+    is_node = configuration.samba.clustering and configuration.settings.one_agent
+    kind = ClusterNode if is_node else Daemon
+    daemon: Union[ClusterNode, Daemon] = kind(registry, configuration, level, components)
     daemon.loop.enable_signal_wakeup()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: daemon.loop.stop())
@@ -108,6 +155,8 @@ def serve(
     try:
         daemon.loop.run_forever()
     finally:
-        notify("STOPPING=1")
-        daemon.close()
-        report(log, "stopped")
+        if not daemon.begins_anew:
+            notify("STOPPING=1")
+            daemon.close()
+            report(log, "stopped")
+    return daemon.begins_anew

@@ -6,11 +6,14 @@ import fcntl
 import logging
 import os
 import socket
+import sys
 import threading
 import time
+from typing import NoReturn
 
 from fsrvpd.errors import ConfigError
 
+_BEGUN_ANEW = "FSRVPD_BEGUN_ANEW"  # in the environment
 THREADS_TIMEOUT = 1.0  # s that threads have to end after the daemon has closed everything
 
 
@@ -68,6 +71,18 @@ def notify(state: str) -> None:
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifier:
         notifier.sendto(state.encode(), address)
+
+
+def begin_anew() -> NoReturn:
+    """Become what was started: the same process, with nothing in its memory and no thread."""
+    os.environ[_BEGUN_ANEW] = "yes"
+    given = getattr(sys, "orig_argv", None)  # from Python 3.10 on
+    logging.shutdown()
+    os.execv(sys.executable, [sys.executable, *(given[1:] if given else sys.argv)])  # noqa: S606
+
+
+def has_begun_anew() -> bool:
+    return _BEGUN_ANEW in os.environ
 
 
 def exit_without_stuck_threads() -> None:

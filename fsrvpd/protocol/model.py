@@ -150,6 +150,7 @@ class ShadowCopySet:
     prepare_began: bool = False  # so Prepare may have left something; not durable
     snapshot_skew: float = 0.0  # s between its first snapshot and its last
     boot: str = ""  # the server's boot id when the set was started
+    life: str = ""  # the cluster's life then, "" without one
     clock: float = 0.0  # the monotonic clock when the set was started, s
     overdue_since: Optional[float] = None  # by the wall clock alone; monotonic, s; not durable
     # The stored document has a restart undo the step that is under way; not durable.

@@ -44,9 +44,10 @@ class AgentSettings(NamedTuple):
     """`sequence_timeout` in seconds replaces both values of the Message Sequence Timer; None
     keeps those of MS-FSRVP. `parallel_sets`: each client address has a context of its own,
     otherwise the server has one. `shared_volumes`: several shares of a volume are mapped to one
-    snapshot. `boot_id` identifies this boot of the server, `state_id` the store. The maximum
-    ages are in seconds; 0: no limit. `reboot_ends_sets`: those without PERSISTENT do not outlive
-    the boot in which they began."""
+    snapshot. `boot_id` identifies this boot of the server, `state_id` the store. `life` is that of
+    a cluster, in which one node is up at least, "" for a single server. The maximum ages are in
+    seconds; 0: no limit. `reboot_ends_sets`: those without PERSISTENT do not outlive the boot, or
+    the life, in which they began."""
 
     owner_machine_name: str
     dialect: Dialect = CURRENT
@@ -56,6 +57,7 @@ class AgentSettings(NamedTuple):
     max_sets: int = 10_000
     max_sets_per_client: int = 64
     boot_id: str = ""
+    life: str = ""
     state_id: str = ""
     auto_release_max_age: int = 86_400
     persistent_max_age: int = 0

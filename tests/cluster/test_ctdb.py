@@ -9,11 +9,13 @@ from typing import Callable, Iterator
 
 import pytest
 
+from fsrvpd.protocol.cluster import SEQUENCE_NUMBER, Record
 from lab import Cluster
 from lab.cluster import Node
 from lab.namespaces import wait_until
-from samba_hooks import ctdb
-from samba_hooks.ctdb import SEQUENCE_NUMBER, Answer, CtdbConnection, Opcode, Record
+from samba_hooks.ctdb import packets
+from samba_hooks.ctdb.connection import CtdbConnection, Done
+from samba_hooks.ctdb.packets import Answer, Opcode
 
 DATABASE = "fsrvpd_contract.tdb"
 SRVID = 0xF5FD000000000001
@@ -28,7 +30,7 @@ class Client:
         socket = node.seen(Path("/run/ctdb/ctdbd.socket"))
         self.connection = CtdbConnection(str(socket), lambda *told: self.told.append(told))
 
-    def ask(self, start: Callable[[ctdb.Done], None]) -> Answer:
+    def ask(self, start: Callable[[Done], None]) -> Answer:
         answers: list[Answer] = []
         start(answers.append)
         while not answers:
@@ -39,7 +41,7 @@ class Client:
         poll = select.poll()
         poll.register(self.connection.fileno(), select.POLLIN)
         assert poll.poll(TIMEOUT), "ctdbd does not answer"
-        self.connection.receive()
+        self.connection.ready()
 
     def commit(self, database: int, rsn: int, value: bytes) -> Answer:
         sequence = Record(rsn, struct.pack("<Q", rsn))
@@ -56,18 +58,22 @@ def client(cluster: Cluster) -> Iterator[Client]:
 
 def test_it_says_who_and_where(cluster: Cluster, client: Client) -> None:
     connection = client.connection
-    assert client.ask(lambda done: connection.control(Opcode.GET_PNN, done)).status == 0
+    number = client.ask(lambda done: connection.control(Opcode.GET_PNN, done))
+    assert packets.pnn(number) == 0
     found = client.ask(lambda done: connection.control(Opcode.GET_NODEMAP, done))
-    assert ctdb.nodes(found) == {0: 0, 1: 0, 2: 0}
+    assert packets.nodes(found) == {0: 0, 1: 0, 2: 0}
     lock = client.ask(lambda done: connection.control(Opcode.GET_RECLOCK_FILE, done))
-    assert lock.data.rstrip(b"\0").decode() == str(cluster.volume / "cluster.lock")
-    assert client.ask(lambda done: connection.control(Opcode.GET_RECMODE, done)).status == 0
+    assert packets.cluster_lock(lock) == str(cluster.volume / "cluster.lock")
+    mode = client.ask(lambda done: connection.control(Opcode.GET_RECMODE, done))
+    assert not packets.is_recovering(mode)
 
 
 def test_a_transaction_is_on_all_nodes_and_a_late_writer_is_refused(
     cluster: Cluster, client: Client
 ) -> None:
-    database = ctdb.database_id(client.ask(lambda done: client.connection.attach(DATABASE, done)))
+    database = packets.database_id(
+        client.ask(lambda done: client.connection.attach(DATABASE, done))
+    )
     assert f"name:{DATABASE} " in client_map(cluster)
     assert client.commit(database, 5, b"first").status == 0
     assert client.commit(database, 6, b"second").status == 0
@@ -78,6 +84,20 @@ def test_a_transaction_is_on_all_nodes_and_a_late_writer_is_refused(
     wait_until("the recovery is over", cluster.is_healthy)
     for node in cluster.nodes:
         assert '"second"' in node.ctdb("catdb", DATABASE).stdout
+
+
+def test_a_replicated_database_is_written_like_a_persistent_one(
+    cluster: Cluster, client: Client
+) -> None:
+    name = "fsrvpd_contract_life.tdb"
+    attached = client.ask(lambda done: client.connection.attach_replicated(name, done))
+    database = packets.database_id(attached)
+    assert client.commit(database, 1, b"first").status == 0
+    for node in cluster.nodes:
+        assert f"name:{name} " in node.ctdb("getdbmap").stdout
+        assert '"first"' in node.ctdb("catdb", name).stdout
+    where = client.ask(lambda done: client.connection.database_path(database, done))
+    assert packets.path(where) == f"/var/lib/ctdb/volatile/{name}.0"
 
 
 def client_map(cluster: Cluster) -> str:

@@ -181,6 +181,30 @@ EVENTS = (
         ALWAYS,
         "A kept copy that is to be deleted could not be, or is in use; it is tried again.",
     ),
+    Event(400, "leads", ALWAYS, "This node's agent serves the whole cluster from now on."),
+    Event(401, "follows", ALWAYS, "This node passes calls on to the agent of another one."),
+    Event(402, "no-leader", ALWAYS, "Calls are held until an agent of the cluster leads."),
+    Event(
+        403,
+        "outside-cluster",
+        logging.ERROR,
+        "This node takes no part in the cluster; every call is refused.",
+    ),
+    Event(
+        404,
+        "superseded",
+        logging.ERROR,
+        "This node's agent leads no more, or may not know whether it does: its process begins"
+        " anew.",
+    ),
+    Event(
+        405,
+        "mixed-versions",
+        logging.ERROR,
+        "The agent of another node is of another version; it answers no calls of this one.",
+    ),
+    Event(406, "options-differ", logging.ERROR, "Another node has other options in smb.conf."),
+    Event(407, "clocks-apart", logging.ERROR, "The clock of another node is a minute off."),
     Event(330, "volume-silent", ALWAYS, "The storage of a volume or share does not answer."),
 )
 BY_NAME = {event.name: event for event in EVENTS}

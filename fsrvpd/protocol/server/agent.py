@@ -12,9 +12,8 @@ from collections.abc import Set
 from contextlib import contextmanager
 from typing import Callable, Collection, Iterator, Mapping, Optional
 
-from fsrvpd.core import messages as m
-from fsrvpd.core.messages import Guid, Request
-from fsrvpd.protocol.actions import DEFAULT_CALL_TIMEOUT, Action, Call, Failed, Job, Outcome
+from fsrvpd.core.messages import Guid
+from fsrvpd.protocol.actions import Action, Call, Failed, Job, Outcome, timeout_of
 from fsrvpd.protocol.server import maintenance, removal, restart
 from fsrvpd.protocol.server.method_rules import COMPLETIONS, METHODS
 from fsrvpd.protocol.server.state_machine import (
@@ -44,7 +43,7 @@ class Agent:
     def call(self, call: Call, now: float) -> list[Action]:
         """Take a request."""
         state = self._at(now)
-        call.deadline = now + _timeout(call.request)
+        call.deadline = now + timeout_of(call.request)
         with self._answering([call]):
             state.dispatch(call)
         return state.drain_actions()
@@ -111,10 +110,12 @@ class Agent:
         return min((when for when in dues if when is not None), default=None)
 
     def configure(self, settings: AgentSettings) -> None:
-        """Change the settings, except boot and store. Timers that run are not changed."""
+        """Change the settings, except boot, life and store. Timers that run are not changed."""
         state = self._state
         same = state.settings
-        state.settings = settings._replace(boot_id=same.boot_id, state_id=same.state_id)
+        state.settings = settings._replace(
+            boot_id=same.boot_id, life=same.life, state_id=same.state_id
+        )
         state.sessions.configure(settings.parallel_sets, settings.sequence_timeout)
 
     def restore(self, documents: Mapping[Guid, str], now: float) -> list[Action]:
@@ -176,10 +177,3 @@ class Agent:
     def _at(self, now: float) -> AgentState:
         self._state.now = now
         return self._state
-
-
-def _timeout(request: Optional[Request]) -> float:
-    """Seconds that a call may wait: the time-out that it names, if its method has one."""
-    if isinstance(request, (m.PrepareShadowCopySet, m.CommitShadowCopySet, m.ExposeShadowCopySet)):
-        return request.timeout_in_milliseconds / 1000
-    return DEFAULT_CALL_TIMEOUT

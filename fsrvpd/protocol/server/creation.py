@@ -92,6 +92,7 @@ def start_shadow_copy_set(state: AgentState, call: Call) -> None:
         call.caller.account,
         state.wall_clock(),
         boot=state.settings.boot_id,
+        life=state.settings.life,
         clock=state.now,
     )
     session.shadow_copy_set_id = shadow_copy_set.shadow_copy_set_id

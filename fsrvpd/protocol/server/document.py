@@ -70,6 +70,7 @@ def to_document(shadow_copy_set: ShadowCopySet) -> str:
         "shadow_copy_set_id": format_guid(shadow_copy_set.shadow_copy_set_id),
         "status": shadow_copy_set.status.value,
         **_pick(shadow_copy_set, _SET_KEYS),
+        **({"life": shadow_copy_set.life} if shadow_copy_set.life else {}),
         "shadow_copies": [_copy_to_json(copy) for copy in shadow_copy_set.shadow_copy_list],
     }
     return json.dumps(body, ensure_ascii=True, separators=(",", ":"))
@@ -86,6 +87,7 @@ def from_document(document: str) -> ShadowCopySet:
             status=Status(body["status"]),
             shadow_copy_list=[_copy_from_json(copy) for copy in body["shadow_copies"]],
             **_read(body, _SET_KEYS),
+            **_read({"life": "", **body}, {"life": str}),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a shadow copy set: {error!r}") from error

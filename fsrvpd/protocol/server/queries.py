@@ -16,13 +16,12 @@ from fsrvpd.protocol.hresult import HResult
 from fsrvpd.protocol.server.share_name import share_of
 from fsrvpd.protocol.server.state_machine import AgentState, require_location, require_mapping
 
-FSRVP_RPC_VERSION_1 = 1  # 2.2.2.4
 LEVEL_1 = 1  # of GetShareMapping
 
 
 def get_supported_version(state: AgentState, call: Call) -> None:
     """3.1.4.1"""
-    version = FSRVP_RPC_VERSION_1
+    version = m.FSRVP_RPC_VERSION_1
     state.reply(call, m.VersionResponse(HResult.ZERO, version, version))
 
 

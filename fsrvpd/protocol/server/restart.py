@@ -85,7 +85,8 @@ def _restore_set(state: AgentState, shadow_copy_set: ShadowCopySet) -> None:
         return
     if _is_lost_by_reboot(state, shadow_copy_set):
         kind = context.describe(shadow_copy_set.context)
-        remove_set(state, shadow_copy_set, f"the server was rebooted, which ends a set of {kind}")
+        what = "the cluster was stopped" if state.settings.life else "the server was rebooted"
+        remove_set(state, shadow_copy_set, f"{what}, which ends a set of {kind}")
         return
     state.table.add(shadow_copy_set)
     if not state.is_finished(shadow_copy_set):
@@ -107,10 +108,14 @@ def _is_unconfirmed(shadow_copy_set: ShadowCopySet) -> bool:
 
 
 def _is_lost_by_reboot(state: AgentState, shadow_copy_set: ShadowCopySet) -> bool:
-    """Without VSS_VOLSNAP_ATTR_PERSISTENT a copy does not survive a reboot (2.2.2.1). The next
-    host of an HA pair has another boot, and need not have rebooted."""
+    """Without VSS_VOLSNAP_ATTR_PERSISTENT a copy does not survive a reboot (2.2.2.1), which for a
+    cluster is that of all nodes. The next host of an HA pair has another boot, and need not have
+    rebooted."""
     settings = state.settings
-    rebooted = settings.reboot_ends_sets and shadow_copy_set.boot != settings.boot_id
+    if settings.life:
+        rebooted = shadow_copy_set.life != settings.life
+    else:
+        rebooted = settings.reboot_ends_sets and shadow_copy_set.boot != settings.boot_id
     return rebooted and not context.is_persistent(shadow_copy_set.context)
 
 

@@ -20,6 +20,15 @@ held = PidFile(sys.argv[1])
 print("held", flush=True)
 sys.stdin.read()
 """
+BEGINS_ANEW = """
+import os, threading
+from fsrvpd.daemon.process import begin_anew, has_begun_anew
+print(os.getpid(), threading.active_count(), has_begun_anew(), flush=True)
+threading.Thread(target=threading.Event().wait).start()
+if not has_begun_anew():
+    begin_anew()
+os._exit(0)
+"""
 STUCK = """
 import threading
 from fsrvpd.daemon import process
@@ -76,3 +85,12 @@ def test_nobody_is_notified_without_systemd(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_thread_that_is_stuck_does_not_keep_the_process() -> None:
     done = subprocess.run([sys.executable, "-c", STUCK], timeout=20, check=False)
     assert done.returncode == 0
+
+
+def test_a_process_that_begins_anew_keeps_its_number_alone(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(BEGINS_ANEW)
+    done = subprocess.run([sys.executable, program], stdout=subprocess.PIPE, text=True, check=True)
+    first, second = (line.split() for line in done.stdout.splitlines())
+    assert first[1:] == ["1", "False"]
+    assert second == [first[0], "1", "True"]

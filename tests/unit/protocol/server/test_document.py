@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -120,6 +121,15 @@ def test_a_mapping_of_a_development_version_may_lack_the_handle() -> None:
     body = json.loads(document(FORMAT))
     del body["shadow_copies"][0]["mappings"][0]["handle"]
     assert from_document(json.dumps(body)).shadow_copy_list[0].share_mapping_list[0].handle == ""
+
+
+def test_only_a_set_of_a_cluster_has_a_life() -> None:
+    assert "life" not in json.loads(document(FORMAT))
+    of_a_cluster = replace(WHOLE, life="a life")
+    assert json.loads(to_document(of_a_cluster))["life"] == "a life"
+    assert from_document(to_document(of_a_cluster)) == of_a_cluster
+    with pytest.raises(ValueError, match="life"):
+        from_document(json.dumps({**json.loads(document(FORMAT)), "life": 1}))
 
 
 @pytest.mark.spec("3.1.4-5")

@@ -193,6 +193,22 @@ def test_a_move_to_the_other_host_of_a_pair_ends_no_set(value: int, status: Stat
     assert client.server.status(client.set_id) is status
 
 
+@pytest.mark.parametrize("value", [*BACKUPS, *ROLLBACKS])
+def test_a_set_outlives_a_node_of_a_cluster_and_not_the_cluster(value: int) -> None:
+    client = Client(Server(life="first")).reach(Status.RECOVERED, value)
+    server = client.server
+    server.reboot()
+    server.finish_all()
+    assert server.status(client.set_id) is Status.RECOVERED
+    server.reboot(life="second")
+    server.finish_all()
+    if context.is_persistent(value):
+        assert server.status(client.set_id) is Status.RECOVERED
+    else:
+        assert server.is_clean()
+        assert any("the cluster was stopped" in event.text for event in server.events)
+
+
 def test_its_age_still_ends_a_set_that_was_moved() -> None:
     server = recovered(context.CTX_BACKUP, auto_release_max_age=100).server
     server.reboot(reboot_ends_sets=False)
