@@ -14,7 +14,7 @@ PYTEST := $(VENV)/bin/pytest -n $(JOBS) --durations=10
 UNIT := tests/unit tests/oracle tests/test_layers.py
 
 .PHONY: help demo test check unit lint lint-c coverage docs bench deps venv wheel clean
-.PHONY: soak fuzz test-ad test-cluster test-platform test-versions test-wheels
+.PHONY: soak fuzz test-ad test-cluster test-platform test-versions test-wheels test-cockpit lint-cockpit
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ demo: deps ## show one backup: a NAS, a snapshot of its share, the end of it
 	@$(VENV)/bin/python -m demo.demo
 
 # What has a target of its own, below.
-APART := --ignore=tests/cluster --ignore=tests/versions --ignore=tests/wheels
+APART := --ignore=tests/cluster --ignore=tests/cockpit --ignore=tests/versions --ignore=tests/wheels
 # Labs run the built wheel, in an environment without the tree.
 test: deps ## prove everything that this machine's kernel can show, as root
 	@$(MAKE) --no-print-directory lint wheel
@@ -33,7 +33,7 @@ test: deps ## prove everything that this machine's kernel can show, as root
 check: lint unit ## lint, and the tests that need no Samba: before every commit
 
 # Which tests run which modules, and whether tests/proved_by.py says so. ONLY chooses tests.
-ONLY ?= --ignore=tests/versions --ignore=tests/wheels
+ONLY ?= --ignore=tests/cockpit --ignore=tests/versions --ignore=tests/wheels
 coverage: deps ## run the tests, and list for each module which of them run its lines
 	@$(MAKE) --no-print-directory --silent venv
 	rm -rf build/coverage && mkdir -p build/coverage && chmod 1777 build/coverage
@@ -92,6 +92,14 @@ test-wheels: deps ## the C core for every machine and libc that wheels are made 
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[wheels]'
 	$(PYTEST) tests/wheels
 
+# The page in Cockpit, in Debian's browser. Nothing else of the project needs Node. Four minutes,
+# and one to install.
+test-cockpit: deps ## the page in Cockpit, in a real browser
+	@packaging/install-test-packages packaging/debian-node-packages.txt
+	@$(MAKE) --no-print-directory lint-cockpit wheel
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[cockpit]'
+	FSRVPD_SCRIPTS=$(CURDIR)/$(WHEEL)/venv/bin $(PYTEST) tests/cockpit
+
 # Speed compared with Samba's own agent; needs what `test` needs, and an idle machine.
 bench: deps venv ## how fast, against Samba's own agent
 	$(VENV)/bin/python -m benchmarks
@@ -124,10 +132,20 @@ lint: venv lint-c ## style, types and words
 	$(VENV)/bin/mypy
 	$(VENV)/bin/clang-format --dry-run -Werror $(C_FORMATTED)
 	$(VENV)/bin/codespell
+	@[ ! -d cockpit/node_modules ] || $(MAKE) --no-print-directory lint-cockpit
 
 lint-c: ## the C core's warnings, by two compilers
 	gcc $(C_WARNINGS) -fsyntax-only $(C_SOURCES)
 	clang $(C_WARNINGS) -fsyntax-only $(C_SOURCES)
+
+# `npm ci` installs exactly what the lock file says.
+NODE_MODULES := cockpit/node_modules/.package-lock.json
+$(NODE_MODULES): cockpit/package.json cockpit/package-lock.json
+	cd cockpit && npm ci --silent
+	touch $@
+
+lint-cockpit: $(NODE_MODULES) ## types and style of the page in Cockpit; needs Node
+	cd cockpit && npm run --silent lint
 
 unit: venv ## the tests that need no Samba
 	$(PYTEST) $(UNIT)
@@ -141,7 +159,7 @@ docs: venv ## the site and the manual pages
 	$(SPHINX) -b html build/docs/html
 
 clean: ## remove what was built here
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist *.egg-info cockpit/node_modules cockpit/dist
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find fsrvpd -name '*.so' -delete

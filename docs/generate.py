@@ -5,6 +5,7 @@ python -m docs.generate       (`make docs`, which then builds site and manual pa
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,28 @@ def written() -> dict[Path, str]:
         Path("docs/state-machine.svg"): state_machine.picture(),
         Path("docs/run-sequence.svg"): run_sequence.picture(),
         Path("examples/smb.conf.full"): examples.full(),
+        Path("cockpit/src/options.json"): options_for_the_page(),
         **completion.written(),
     }
+
+
+def options_for_the_page() -> str:
+    """What the page in Cockpit shows of each option."""
+
+    def described(groups: fragments.Groups) -> list[dict[str, str]]:
+        return [
+            {
+                "name": option.name,
+                "default": option.default,
+                "meaning": option.meaning,
+                "when": option.when,
+            }
+            for group in groups.values()
+            for option in group
+        ]
+
+    found = {"global": described(GLOBAL_OPTION_GROUPS), "share": described(SHARE_OPTION_GROUPS)}
+    return json.dumps(found, indent=1) + "\n"
 
 
 def options() -> str:

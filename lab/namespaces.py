@@ -224,6 +224,11 @@ class Namespaces:
         """Return the path under which the machine can open a path of the lab while it exists."""
         return Path(f"/proc/{self._init}/root{path}")
 
+    @property
+    def init(self) -> int:
+        """The id, outside of the namespaces, of the process that keeps them."""
+        return self._init
+
     def processes(self) -> dict[int, list[str]]:
         """Return the argv of every process by its id in the lab. The holder's id is 1."""
         found = {}

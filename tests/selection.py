@@ -17,6 +17,7 @@ TESTS = Path(__file__).parent
 MARKS = {
     "ad": ("root", "samba", "slow"),
     "cluster": ("root", "samba", "slow"),
+    "cockpit": ("root", "samba"),
     "contract/providers": ("root",),
     "contract/providers/test_lvm.py": ("emulated",),
     "contract/providers/test_zfs.py": ("emulated",),

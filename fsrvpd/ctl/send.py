@@ -33,7 +33,7 @@ def socket_path(arguments: argparse.Namespace) -> str:
 
 def send(arguments: argparse.Namespace) -> int:
     message = BY_NAME[arguments.message]
-    parameters = [*_options(message, arguments), *arguments.parameters]
+    parameters = [*_options(message, arguments), *_names(message, arguments.parameters)]
     if not message.takes(len(arguments.parameters)):
         raise WrongUsage(f"usage: fsrvpctl fsrvpd {message.usage}")
     confirmed = False
@@ -106,6 +106,12 @@ def _options(message: Message, arguments: argparse.Namespace) -> Iterator[str]:
         word = option.given(getattr(arguments, option.name.strip("-").replace("-", "_")))
         if word is not None:
             yield word
+
+
+def _names(message: Message, parameters: list[str]) -> list[str]:
+    """`--` tells the daemon, too, that a name which begins with dashes is none of the options."""
+    dashes = any(each.startswith("--") for each in parameters)
+    return ["--", *parameters] if message.options and dashes else parameters
 
 
 def _print_or_fail(message: Message, result: Any, *, as_json: bool) -> None:

@@ -7,10 +7,21 @@ from pathlib import Path
 
 from tests.paths import ROOT
 
+COCKPIT = "cockpit/src"  # beside it are the packages that npm installs
 LINES_OF_A_FILE = 450
 LINES_OF_A_FUNCTION = 60
-FOLDERS = ("benchmarks", "demo", "docs", "fsrvpd", "lab", "samba_hooks", "src", "tests")
-SUFFIXES = (".py", ".c", ".h")
+FOLDERS = (
+    "benchmarks",
+    "cockpit/src",
+    "demo",
+    "docs",
+    "fsrvpd",
+    "lab",
+    "samba_hooks",
+    "src",
+    "tests",
+)
+SUFFIXES = (".py", ".c", ".h", ".ts", ".tsx")
 
 
 def files() -> list[Path]:

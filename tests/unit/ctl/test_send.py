@@ -77,6 +77,13 @@ def test_a_dry_run_is_asked_of_the_daemon(
     assert capsys.readouterr().out == "would remove set {S}\n"
 
 
+def test_a_name_that_looks_like_an_option_is_sent_as_a_name(daemon: Daemon) -> None:
+    daemon.reply = {}
+    run("create-set", "--keep", keep=True, as_json=True)
+    run("create-set", "data", "-x", as_json=True)
+    assert [each[2] for each in daemon.asked] == [["--keep", "--", "--keep"], ["data", "-x"]]
+
+
 def test_progress_goes_to_standard_error_and_not_into_json(
     daemon: Daemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
