@@ -79,19 +79,19 @@ def run(arguments: argparse.Namespace, components: Components) -> None:
         else:
             path = log_file(samba, registry.tools())
     if not arguments.foreground:
-        begins_anew = run_in_background(arguments, components, level, path)
+        begins_anew = run_in_background(arguments, components, level, level.of(samba), path)
     if begins_anew:
         begin_anew()
 
 
 def run_in_background(
-    arguments: argparse.Namespace, components: Components, level: LogLevel, path: str
+    arguments: argparse.Namespace, components: Components, level: LogLevel, number: int, path: str
 ) -> bool:
     """Whether the process is to begin anew. Raises: FsrvpdError when it cannot start."""
     daemonize()  # before threads, children or locks exist
-    registry, configuration = opened(arguments, components)
-    levels.set_up(level.of(configuration.samba), path)
+    levels.set_up(number, path)
     try:
+        registry, configuration = opened(arguments, components)
         with contextlib.closing(registry):
             return serve(registry, configuration, level, components)
     except FsrvpdError as error:
