@@ -77,7 +77,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fsrvpd.protocol.sequence": CORE,
     "fsrvpd.protocol.access": {"fsrvpd.protocol.ports"},
     "fsrvpd.protocol.actions": CORE | below("fsrvpd.protocol", "ports", "exports"),
-    "fsrvpd.protocol.model": CORE | below("fsrvpd.protocol", "ports", "exports", "unc"),
+    "fsrvpd.protocol.model": CORE | below("fsrvpd.protocol", "context", "ports", "exports", "unc"),
     "fsrvpd.protocol.table": {*CORE, "fsrvpd.protocol.model"},
     "fsrvpd.protocol.server": set(),
     "fsrvpd.protocol.server.share_name": below("fsrvpd.protocol", "hresult", "unc"),
@@ -117,7 +117,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | below("fsrvpd.rpc", "client_pdus", "verification_trailer"),
     # Several servers as one agent.
     "fsrvpd.cluster": {*CORE, "fsrvpd.ndr_reader"}
-    | below("fsrvpd.protocol", "actions", "cluster", "hresult", "ports"),
+    | below("fsrvpd.protocol", "actions", "cluster", "exports", "hresult", "ports"),
     "fsrvpd.store": set(),
     "fsrvpd.store.sqlite": CORE,
     "fsrvpd.store.history_records": CORE,
@@ -318,13 +318,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     | below("fsrvpd.daemon", "event_loop", "reload", "log", "agent", "history", "components")
     | below("fsrvpd.daemon", "reconciliation", "retention", "control"),
     "fsrvpd.daemon.daemon": {*CORE, *SAMBA, "fsrvpd.config", "fsrvpd.shares"}
-    | {"fsrvpd.samba_command_line", "fsrvpd.protocol.actions"}
+    | {"fsrvpd.samba_command_line", *below("fsrvpd.protocol", "actions", "exports")}
     | below("fsrvpd.daemon", "event_loop", "process", "reload", "agent_service", "pipe", "status")
     | below("fsrvpd.daemon", "descriptors", "control", "metrics", "components"),
     "fsrvpd.daemon.cluster": {*CORE, *WORDS, *SAMBA, "fsrvpd.samba_command_line", "fsrvpd.config"}
     | {"fsrvpd.cluster", "fsrvpd.protocol.cluster", "fsrvpd.store.ctdb", "samba_hooks.ctdb"}
     | below("fsrvpd.daemon", "event_loop", "log", "control", "components", "daemon", "ctdb_socket")
-    | {"fsrvpd.shares", "fsrvpd.daemon.agent_service"},
+    | {"fsrvpd.shares", "fsrvpd.exports"}
+    | below("fsrvpd.daemon", "agent_service", "worker_threads"),
     "fsrvpd.daemon.main": {*CORE, *SAMBA, "fsrvpd", "fsrvpd.samba_command_line", "fsrvpd.config"}
     | {"fsrvpd.terminal"}
     | below("fsrvpd.daemon", "process", "log", "control", "components", "daemon", "cluster"),

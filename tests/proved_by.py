@@ -58,6 +58,8 @@ PROVED_BY: dict[str, tuple[str, ...]] = {
     "fsrvpd/rpc/security/spnego_messages.py": ("unit/rpc/security/test_spnego.py", SECURED),
     # The cluster.
     "fsrvpd/daemon/cluster/admins.py": ("cluster/test_one_agent.py",),
+    "fsrvpd/daemon/cluster/exports.py": ("cluster/test_one_agent.py",),
+    "fsrvpd/daemon/cluster/joined.py": ("cluster/test_one_agent.py",),
     "fsrvpd/daemon/cluster/link.py": ("cluster/test_one_agent.py",),
     "fsrvpd/daemon/cluster/node.py": ("cluster/test_one_agent.py",),
     "fsrvpd/store/ctdb/life.py": CLUSTER_STORE,

@@ -32,7 +32,13 @@ from fsrvpd.cluster.events import (
     Tell,
 )
 from fsrvpd.cluster.members import Here
-from fsrvpd.cluster.wire import ForwardedAnswer, ForwardedCall, WireError
+from fsrvpd.cluster.wire import (
+    ForwardedAnswer,
+    ForwardedCall,
+    MountAnswer,
+    MountRequest,
+    WireError,
+)
 from fsrvpd.errors import StoreError
 from fsrvpd.protocol.cluster import Ballot, Timers
 
@@ -78,6 +84,10 @@ class Place(Protocol):
     def take_call(self, call: ForwardedCall) -> None: ...
 
     def take_answer(self, answer: ForwardedAnswer) -> None: ...
+
+    def take_mount_request(self, request: MountRequest) -> None: ...
+
+    def take_mount_answer(self, answer: MountAnswer) -> None: ...
 
 
 class OwnState(NamedTuple):
@@ -175,6 +185,10 @@ class Membership:
             self.take_event(message)
         elif isinstance(message, ForwardedCall):
             self._place.take_call(message)
+        elif isinstance(message, MountRequest):
+            self._place.take_mount_request(message)
+        elif isinstance(message, MountAnswer):
+            self._place.take_mount_answer(message)
         else:
             self._place.take_answer(message)
 

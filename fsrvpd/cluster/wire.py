@@ -24,7 +24,7 @@ from fsrvpd.protocol.ports import Caller
 VERSION = 1
 LARGEST = 1 << 20  # bytes of one message
 _MAGIC = 0x56525346  # "FSRV"
-_HERE, _LAST_WORDS, _CALL, _ANSWER = range(1, 5)
+_HERE, _LAST_WORDS, _CALL, _ANSWER, _MOUNTS, _MOUNTED = range(1, 7)
 _LONGEST_NONCE = 64  # characters
 _LONGEST_TEXT = 4096  # bytes
 _MOST_NAMES = 4096
@@ -61,7 +61,23 @@ class ForwardedAnswer(NamedTuple):
     reason: str = ""  # of a refusal, for the door's log
 
 
-Message = Union[Here, LastWords, ForwardedCall, ForwardedAnswer]
+class MountRequest(NamedTuple):
+    """From the leader to another node; `mounts.read_order` reads the order."""
+
+    leader: int  # its node
+    request: RequestId  # with the nonce of the leader's process
+    order: str
+
+
+class MountAnswer(NamedTuple):
+    """`failure` is empty when everything was done."""
+
+    node: int
+    request: RequestId
+    failure: str = ""
+
+
+Message = Union[Here, LastWords, ForwardedCall, ForwardedAnswer, MountRequest, MountAnswer]
 
 
 class WireError(FsrvpdError):
@@ -83,6 +99,16 @@ def encode(message: Message) -> bytes:
         out.text(message.nonce)
     elif isinstance(message, ForwardedCall):
         _write_call(out, message)
+    elif isinstance(message, MountRequest):
+        out.head(_MOUNTS)
+        out.number(message.leader)
+        out.request(message.request)
+        out.blob(message.order.encode(errors="surrogateescape"))
+    elif isinstance(message, MountAnswer):
+        out.head(_MOUNTED)
+        out.number(message.node)
+        out.request(message.request)
+        out.text(message.failure)
     else:
         out.head(_ANSWER)
         out.request(message.request)
@@ -111,6 +137,10 @@ def decode(data: bytes) -> Message:
         return _read_call(reader)
     if kind == _ANSWER:
         return ForwardedAnswer(reader.request(), reader.stub(), reader.text())
+    if kind == _MOUNTS:
+        return MountRequest(reader.node(), reader.request(), reader.long_text())
+    if kind == _MOUNTED:
+        return MountAnswer(reader.node(), reader.request(), reader.text())
     raise WireError(f"a message of kind {kind}")
 
 
@@ -227,6 +257,9 @@ class _Reader(NdrReader):
 
     def stub(self) -> bytes:
         return self._blob(_LARGEST_STUB)
+
+    def long_text(self) -> str:
+        return self._blob(LARGEST).decode(errors="surrogateescape")
 
     def text(self) -> str:
         return self._blob(_LONGEST_TEXT).decode(errors="surrogateescape")

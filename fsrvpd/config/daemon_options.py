@@ -167,7 +167,7 @@ ONE_AGENT = Option(
     "no",
     "With `clustering = yes`: the agents of all nodes are one. One of them leads, the others pass"
     " their calls on to it, and another one takes over when it is gone. Read at the start.",
-    "Not yet: copies can be read only through the node whose agent leads.",
+    "To try it out: it is not complete yet, and docs/cluster.md says what is missing.",
 )
 OWNER_NAME = Option(
     "fsrvpd:owner name",

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import time
-from typing import Mapping, NamedTuple, Optional, Protocol
+from typing import Callable, Mapping, NamedTuple, Optional, Protocol
 
 from fsrvpd.config.load import Configuration
 from fsrvpd.core.live_mounts import LiveMounts
@@ -25,6 +25,7 @@ from fsrvpd.daemon.reconciliation.reconciler import ReconcileOptions, Reconciler
 from fsrvpd.daemon.reload import Change, Prepare
 from fsrvpd.daemon.retention.keeper import Holds, Keeper
 from fsrvpd.daemon.retention.storage import KeptStorage
+from fsrvpd.exports.mounts import Exports, OpenShare, ShareOf
 from fsrvpd.protocol.exports import Export
 from fsrvpd.protocol.ports import StateStore
 from fsrvpd.protocol.server.agent import Agent
@@ -59,6 +60,7 @@ class OfCluster(NamedTuple):
 
     store: AgentStore
     life: str
+    exports: Callable[[OpenShare, ShareOf], Exports]
 
 
 class AgentService:
@@ -84,7 +86,7 @@ class AgentService:
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         path = os.path.join(self._folder, STATE_FILE)
         self._store: AgentStore = components.store(path) if cluster is None else cluster.store
-        self._life = "" if cluster is None else cluster.life
+        self._cluster = cluster
         self._mounts = LiveMounts()
         self.selection = components.selection(self._mounts, registry, self._folder)
         if self.selection.why_none:
@@ -96,14 +98,17 @@ class AgentService:
 
     def _start_agent(self, configuration: Configuration) -> None:
         settings, components = configuration.settings, self._components
-        self._exports = components.exports(self._open_share, self._registry.share)
+        exports = components.exports if self._cluster is None else self._cluster.exports
+        self._exports = exports(self._open_share, self._registry.share)
         self.runner = JobRunner(
             self.selection, self._registry, self._exports, settings.min_free_space
         )
         self.lookups = ShareLookups(self._loop, self._resolver, self.volumes)
         self.lookups.watch(self._mounts)
         of_this_boot = settings.agent._replace(
-            boot_id=components.boot_id(), life=self._life, state_id=self._store.id
+            boot_id=components.boot_id(),
+            life="" if self._cluster is None else self._cluster.life,
+            state_id=self._store.id,
         )
         agent = Agent(of_this_boot, new_guid, time.time, self._resolver.own_names)
         self.driver = AgentDriver(self._loop, agent, self._store, self.runner, self.lookups)

@@ -26,6 +26,7 @@ from fsrvpd.daemon.reload import Change, apply_all_or_nothing
 from fsrvpd.daemon.status.names import ShareNames
 from fsrvpd.daemon.status.shares import ShareStates
 from fsrvpd.protocol.actions import CallHandler
+from fsrvpd.protocol.exports import Export
 from fsrvpd.samba_command_line import control_socket, state_folder
 from fsrvpd.shares.resolver import ShareResolver
 from fsrvpd.shares.server_names import own_names
@@ -92,6 +93,10 @@ class Daemon:
     def driver(self) -> CallHandler:
         """What answers calls."""
         return self._agent.driver
+
+    def exports(self) -> list[Export]:
+        """Where users reach the copies of exposed sets."""
+        return self._agent.driver.view.exports()
 
     def _start_metrics(self, settings: DaemonSettings) -> None:
         self._share_names = ShareNames(self._registry)

@@ -41,15 +41,14 @@ _PLACE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 # An open descriptor of a share's directory in a snapshot. Raises: StorageError.
 OpenShare = Callable[[Export], int]
+ShareOf = Callable[[str], Optional[Share]]  # a share's definition by its name
 
 
 class Exports:
     """Thread-safe. `share_of` returns a share's definition by name. Methods raise StorageError
     and may block, but storage that does not answer blocks its own exports alone."""
 
-    def __init__(
-        self, open_share: OpenShare, share_of: Callable[[str], Optional[Share]], root: str = ROOT
-    ) -> None:
+    def __init__(self, open_share: OpenShare, share_of: ShareOf, root: str = ROOT) -> None:
         self._open_share = open_share
         self._share_of = share_of
         self._root = root

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Optional
 
 from fsrvpd.core.messages import NULL_GUID, Guid, format_guid
+from fsrvpd.protocol.context import is_writable
 from fsrvpd.protocol.exports import Export, below
 from fsrvpd.protocol.ports import ShareLocation, Snapshot
 from fsrvpd.protocol.unc import normal_share
@@ -168,6 +169,11 @@ class ShadowCopySet:
             if copy.volume_name == volume_name:
                 return copy
         return None
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether a requestor may write to the copies now."""
+        return is_writable(self.context) and self.status is not Status.RECOVERED
 
     def exports(self, *, writable: bool = False) -> list[Export]:
         """Where users reach the copies, one for each mapping of a snapshot."""

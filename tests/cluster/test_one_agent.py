@@ -15,6 +15,13 @@ from tests.cluster.conftest import OPTIONS
 LEADS = re.compile(r"event=leads term=(\d+) node=(\d+)")
 
 
+def mounts_of_copies(node: Node) -> list[str]:
+    """Where users reach copies, by the mount table of a node."""
+    table = node.run(["cat", "/proc/self/mounts"]).stdout.splitlines()
+    places = [line.split()[1] for line in table]
+    return sorted(place for place in places if "/copies/" in place)
+
+
 class OneAgent(NamedTuple):
     cluster: Cluster
     daemons: list[FsrvpdProcess]
@@ -81,6 +88,38 @@ def test_each_step_of_a_set_at_another_node(agent: OneAgent) -> None:
     assert all(fss.has_shadow_copy(samba, "data") for samba in (first, second, third))
     fss.delete(second, copy)
     assert not any(fss.has_shadow_copy(samba, "data") for samba in (first, second, third))
+
+
+def test_a_copy_is_read_through_every_node(agent: OneAgent) -> None:
+    cluster = agent.cluster
+    (cluster.lab.seen(cluster.data) / "everywhere.txt").write_text("as it was\n")
+    (copy,) = fss.create_expose(agent.doors()[0].samba, "data")
+    (cluster.lab.seen(cluster.data) / "everywhere.txt").write_text("changed\n")
+    for node in cluster.nodes:
+        assert cluster.read(node.address, copy.share, "everywhere.txt") == "as it was\n"
+    fss.recovery_complete(agent.doors()[1].samba, copy)
+    for node in cluster.nodes:
+        assert cluster.read(node.address, copy.share, "everywhere.txt") == "as it was\n"
+    fss.delete(agent.doors()[0].samba, copy)
+    assert [mounts_of_copies(node) for node in cluster.nodes] == [[], [], []]
+
+
+def test_an_agent_that_comes_back_has_the_mounts_that_it_missed(agent: OneAgent) -> None:
+    door = agent.doors()[0]
+    daemon = agent.daemons[door.number]
+    (gone,) = fss.create_expose(door.samba, "data")
+    daemon.stop()
+    (copy,) = fss.create_expose(agent.doors()[1].samba, "data")
+    fss.delete(agent.doors()[1].samba, gone)
+    assert len(mounts_of_copies(door)) == 1  # of the set that is gone
+    daemon.start()
+    wait_until(
+        "it has the mount of the other set",
+        lambda: mounts_of_copies(door) == mounts_of_copies(agent.cluster.nodes[agent.leader()]),
+    )
+    assert len(mounts_of_copies(door)) == 1
+    fss.recovery_complete(door.samba, copy)
+    fss.delete(door.samba, copy)
 
 
 def test_kill_of_the_leader_loses_no_set(agent: OneAgent) -> None:

@@ -13,16 +13,21 @@ import secrets
 import time
 from typing import Callable, Mapping, Optional, Sequence
 
-from fsrvpd.cluster import events
+from fsrvpd.cluster import events, wire
 from fsrvpd.cluster.forward import CallReceiver, Forwarder
 from fsrvpd.cluster.guard import SpaceGuard, differences
+from fsrvpd.cluster.members import Here
 from fsrvpd.cluster.membership import Membership, OwnState
-from fsrvpd.cluster.wire import ForwardedAnswer, ForwardedCall
+from fsrvpd.cluster.wire import ForwardedAnswer, ForwardedCall, MountAnswer, MountRequest
 from fsrvpd.config.load import Configuration
+from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.core.messages import Guid, Response
 from fsrvpd.daemon.agent_service import OfCluster
 from fsrvpd.daemon.cluster.admins import DoorAdmins
+from fsrvpd.daemon.cluster.exports import ExportsEverywhere, OrdersOfLeader
+from fsrvpd.daemon.cluster.joined import JoinedAgents
 from fsrvpd.daemon.cluster.link import CtdbLink
+from fsrvpd.daemon.cluster.orders import MountOrders
 from fsrvpd.daemon.components import Components
 from fsrvpd.daemon.control.admin_actions import AdminActions, LogLevel
 from fsrvpd.daemon.daemon import (
@@ -36,8 +41,10 @@ from fsrvpd.daemon.daemon import (
 from fsrvpd.daemon.event_loop import EventLoop
 from fsrvpd.daemon.log.events import is_wanted, report
 from fsrvpd.errors import FsrvpdError, StoreError, Superseded
+from fsrvpd.exports.mounts import Exports, OpenShare, ShareOf
 from fsrvpd.protocol.actions import Call, CallHandler
 from fsrvpd.protocol.cluster import Ballot
+from fsrvpd.protocol.exports import Export
 from fsrvpd.protocol.hresult import name_of
 from fsrvpd.samba_command_line import state_folder
 from fsrvpd.shares.resolver import ShareResolver
@@ -131,6 +138,14 @@ class ClusterNode:
         self._resolver = ShareResolver(registry, own_names_of(configuration))
         self._authenticator = make_authenticator(loop, configuration, registry)
         self._join(secrets.token_hex(8))
+        self._orders_of_leader = OrdersOfLeader(
+            loop,
+            components.exports(self._open_share, registry.share),
+            lambda: self._membership.pnn,
+            lambda node, answer: self._link.send(node, wire.encode(answer)),
+        )
+        self._selection = components.selection(LiveMounts(), registry, folder)
+        self._joined: Optional[JoinedAgents] = None
         self.server = serve_pipe(
             loop, configuration, self._authenticator, self._resolver, self._handler
         )
@@ -158,6 +173,9 @@ class ClusterNode:
             nonce, lambda: self._membership.pnn, self._link.send, self._answered, clock
         )
         self._handler = SwitchedHandler(self._forwarder)
+        self._orders = MountOrders(
+            nonce, lambda: self._membership.pnn, self._others, self._link.send
+        )
 
     @property
     def administration(self) -> AdminActions:
@@ -199,7 +217,9 @@ class ClusterNode:
         if store is None:
             raise StoreError("ctdbd is gone")
         cluster = OfCluster(
-            ClusterState(store, self._link.close, self._superseded), self._link.life()
+            ClusterState(store, self._link.close, self._superseded),
+            self._link.life(),
+            self._exports_everywhere,
         )
         if self._admins is not None:
             self._admins.close()
@@ -221,8 +241,22 @@ class ClusterNode:
             self._nonce, driver, self._link.send, self._membership.is_there, self.loop.time
         )
         self._handler.handler = driver
+        self._joined = JoinedAgents(self.loop, self._orders, self._exports, self._agent.exports)
         for call in self._forwarder.release():
             driver.call(call)
+
+    def _exports_everywhere(self, open_share: OpenShare, share_of: ShareOf) -> Exports:
+        self._exports = ExportsEverywhere(self.loop, self._orders, open_share, share_of)
+        return self._exports
+
+    def _open_share(self, export: Export) -> int:
+        provider = self._selection.provider(export.snapshot.provider)
+        return provider.open_share(export.snapshot, export.path)
+
+    def _others(self) -> list[Here]:
+        """The agents of the other nodes that are active."""
+        pnn = self._membership.pnn
+        return [here for here in self._membership.active_members() if here.pnn != pnn]
 
     def follow(self, ballot: Ballot, version: int) -> None:
         report(log, "follows", "", term=ballot.term, node=ballot.node)
@@ -240,13 +274,14 @@ class ClusterNode:
         report(log, "superseded", f"the process begins anew: {why}")
         self._forwarder.reject(why)
         self._handler.handler = self._forwarder
-        self._receiver = None
+        self._receiver = self._joined = None
         if self._link.store is not None:
             self._link.store.end(Superseded(why))
         self.begins_anew = True
         self.loop.stop()
 
     def members_changed(self) -> None:
+        self._orders.members_changed()
         names = own_names_of(self._configuration) | self._membership.own_names()
         self._resolver.set_own_names(names)
         this = self._membership.own_here()
@@ -262,6 +297,19 @@ class ClusterNode:
     def take_call(self, call: ForwardedCall) -> None:
         if self._receiver is not None:
             self._receiver.take(call)
+
+    def take_mount_request(self, request: MountRequest) -> None:
+        """One of who leads no more is dropped: what it remembers may be wrong."""
+        try:
+            holder = self._link.holder()
+        except StoreError as error:
+            log.debug("an order about mounts was dropped: %s", error)
+            return
+        if holder is not None and holder.nonce == request.request.nonce:
+            self._orders_of_leader.take(request)
+
+    def take_mount_answer(self, answer: MountAnswer) -> None:
+        self._orders.take(answer)
 
     def take_answer(self, answer: ForwardedAnswer) -> None:
         self._forwarder.take(answer)
@@ -285,6 +333,9 @@ class ClusterNode:
 
     def _tick(self) -> None:
         self._forwarder.tick()
+        self._orders.members_changed()
+        if self._joined is not None:
+            self._joined.look(self._others())
         self.loop.call_later(TICK, self._tick)
 
     def _answered(self, call: Call, response: Response, reason: str) -> None:

@@ -205,6 +205,12 @@ EVENTS = (
     ),
     Event(406, "options-differ", logging.ERROR, "Another node has other options in smb.conf."),
     Event(407, "clocks-apart", logging.ERROR, "The clock of another node is a minute off."),
+    Event(
+        408,
+        "mounts-differ",
+        logging.ERROR,
+        "A copy is not mounted at another node, or still is; it is tried again.",
+    ),
     Event(330, "volume-silent", ALWAYS, "The storage of a volume or share does not answer."),
 )
 BY_NAME = {event.name: event for event in EVENTS}

@@ -12,7 +12,7 @@ from fsrvpd.core.messages import Opnum
 from fsrvpd.protocol import context
 from fsrvpd.protocol.actions import Call, Durability, Expose, Remove, Seal, Succeeded
 from fsrvpd.protocol.exports import Export
-from fsrvpd.protocol.model import ShadowCopySet, Status, shadow_copy_share_name
+from fsrvpd.protocol.model import ShadowCopySet, shadow_copy_share_name
 from fsrvpd.protocol.ports import OWN_DIRECTORY, ShadowShare
 from fsrvpd.protocol.server.removal import roll_back
 from fsrvpd.protocol.server.state_machine import AgentState, Purpose, RunningJob
@@ -111,7 +111,7 @@ def shadow_shares(shadow_copy_set: ShadowCopySet) -> list[ShadowShare]:
             directory=mapped.directory,
             path=export.mount_point,
             comment=f"Shadow copy of {mapped.share}",
-            read_only=not _is_writable(shadow_copy_set),
+            read_only=not shadow_copy_set.is_writable,
             shadow_copy_set_id=m.format_guid(shadow_copy_set.shadow_copy_set_id),
             shadow_copy_id=m.format_guid(copy.shadow_copy_id),
             hidden=OWN_DIRECTORY if mapped.directory == copy.location.volume_root else "",
@@ -124,9 +124,4 @@ def shadow_shares(shadow_copy_set: ShadowCopySet) -> list[ShadowShare]:
 
 def exports_of(shadow_copy_set: ShadowCopySet) -> list[Export]:
     """Where users reach the copies of a set that has snapshots, as it is to be now."""
-    return shadow_copy_set.exports(writable=_is_writable(shadow_copy_set))
-
-
-def _is_writable(shadow_copy_set: ShadowCopySet) -> bool:
-    sealed = shadow_copy_set.status is Status.RECOVERED
-    return context.is_writable(shadow_copy_set.context) and not sealed
+    return shadow_copy_set.exports(writable=shadow_copy_set.is_writable)

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Optional
 
 from fsrvpd.core.messages import Guid
+from fsrvpd.protocol.exports import Export
 from fsrvpd.protocol.model import PUBLISHED, ShadowCopySet, Status
 from fsrvpd.protocol.server.creation_session import LONG_TIMER
 from fsrvpd.protocol.server.state_machine import AgentState, Purpose
@@ -91,6 +92,11 @@ class AgentView:
     def find(self, shadow_copy_set_id: Guid) -> Optional[ShadowCopySet]:
         """A set of `all_sets`, or None."""
         return self.get(shadow_copy_set_id) or self._state.removing.get(shadow_copy_set_id)
+
+    def exports(self) -> list[Export]:
+        """Where users reach the copies of all sets that are exposed, as it is to be now."""
+        exposed = [each for each in self._state.table if each.exposed_names]
+        return [export for each in exposed for export in each.exports(writable=each.is_writable)]
 
     def count_by_status(self) -> dict[Status, int]:
         """How many of `sets` have each Status, 0 included."""

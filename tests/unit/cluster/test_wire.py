@@ -18,6 +18,8 @@ from fsrvpd.cluster.wire import (
     ForwardedAnswer,
     ForwardedCall,
     Message,
+    MountAnswer,
+    MountRequest,
     OtherVersion,
     RequestId,
     WireError,
@@ -50,6 +52,8 @@ MESSAGES = st.one_of(
         *(st.sampled_from(Opnum), st.binary(max_size=500)),
     ),
     st.builds(ForwardedAnswer, REQUESTS, st.binary(max_size=500), TEXTS),
+    st.builds(MountRequest, NODES, REQUESTS, TEXTS),
+    st.builds(MountAnswer, NODES, REQUESTS, TEXTS),
 )
 HERE = Here(2, "abc", VERSION, 7, frozenset({"clus", "10.0.0.1"}), 1e9, 1 << 40, "cafe")
 CALLER = Caller("10.0.0.9", "DOM\\joe", "S-1-5-21-1", frozenset({"S-1-1-0"}), 1 << 17, 1000, False)
