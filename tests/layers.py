@@ -198,10 +198,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("fsrvpd.options", "fsrvpd.protocol.ports", "samba_hooks.testparm"),
         *below("samba_hooks.registry", "parameters", "share_definition"),
     },
-    "samba_hooks.registry.worker": {*REGISTRY, *OF_SHARES, "samba_hooks.worker"},
+    "samba_hooks.registry.worker": {*REGISTRY, *OF_SHARES, "samba_hooks.worker"}
+    | {"fsrvpd.protocol.cluster", "samba_hooks.ctdb"},
     "samba_hooks.registry.client": REGISTRY
     | OF_SHARES
-    | below("samba_hooks", "registry.worker", "worker"),
+    | below("samba_hooks", "registry.worker", "worker")
+    | {"fsrvpd.protocol.cluster"},
     "samba_hooks.registry.printed_shares": REGISTRY | OF_SHARES,
     "samba_hooks.registry.net_commands": REGISTRY
     | OF_SHARES
@@ -324,7 +326,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fsrvpd.daemon.cluster": {*CORE, *WORDS, *SAMBA, "fsrvpd.samba_command_line", "fsrvpd.config"}
     | {"fsrvpd.cluster", "fsrvpd.protocol.cluster", "fsrvpd.store.ctdb", "samba_hooks.ctdb"}
     | below("fsrvpd.daemon", "event_loop", "log", "control", "components", "daemon", "ctdb_socket")
-    | {"fsrvpd.shares", "fsrvpd.exports"}
+    | {"fsrvpd.shares", "fsrvpd.exports", "samba_hooks.registry.client"}
     | below("fsrvpd.daemon", "agent_service", "worker_threads"),
     "fsrvpd.daemon.main": {*CORE, *SAMBA, "fsrvpd", "fsrvpd.samba_command_line", "fsrvpd.config"}
     | {"fsrvpd.terminal"}

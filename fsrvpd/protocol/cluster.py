@@ -33,6 +33,16 @@ class Ballot(NamedTuple):
     nonce: str  # of the agent's process
 
 
+class Warrant(NamedTuple):
+    """With which an agent changes Samba's registry: it leads. `path` is that of its node's copy of
+    the database, which says so; the rest is its ballot."""
+
+    path: str
+    term: int
+    node: int
+    nonce: str
+
+
 class Leader(NamedTuple):
     """The record of the leader, as its last transaction has written it."""
 

@@ -19,6 +19,7 @@ import threading
 from typing import Any, Mapping, Optional, Sequence, Union
 
 from fsrvpd.errors import RegistryError
+from fsrvpd.protocol.cluster import Warrant
 from fsrvpd.protocol.ports import ShadowShare, Share
 from fsrvpd.protocol.unc import normal_share
 from samba_hooks.configuration import SambaConfiguration, configuration
@@ -65,6 +66,7 @@ class RegistryClient:
         self._timeout = timeout
         options = [f"--library={library}", *samba_arguments(config_file, self._overrides)]
         self._worker = WorkerProcess(WORKER, options, "registry worker", timeout, logger)
+        self.warrant: Optional[Warrant] = None  # of an agent that leads a cluster
         self._lock = threading.Lock()  # held during a request
         self._memory = threading.Lock()  # guards the three below; never held for long
         self._change_detector = ConfigChangeDetector()
@@ -112,6 +114,12 @@ class RegistryClient:
             for name, each in zip(names, found)
         ]
         return [share for share in shares if share and (share.available or share.mistake)]
+
+    def barrier(self) -> None:
+        """Wait until nobody else changes Samba's registry. Raises: RegistryError; also if
+        `warrant` holds no more."""
+        with self._lock:
+            self._ask("barrier")
 
     def expose(self, shares: Sequence[ShadowShare]) -> None:
         with self._lock:
@@ -197,8 +205,11 @@ class RegistryClient:
         return share
 
     def _ask(self, request: str, **arguments: Any) -> Any:
+        message = {"request": request, "arguments": arguments}
+        if self.warrant is not None:
+            message["warrant"] = self.warrant._asdict()
         try:
-            answer = self._worker.ask({"request": request, "arguments": arguments})
+            answer = self._worker.ask(message)
         except WorkerDied as error:
             raise RegistryError(str(error)) from error
         except WorkerTimedOut as error:

@@ -10,7 +10,7 @@ from fsrvpd.cluster.events import Claimed, Connected, Disconnected, Event, Nodes
 from fsrvpd.daemon.ctdb_socket import CtdbSocket
 from fsrvpd.daemon.event_loop import EventLoop
 from fsrvpd.errors import StoreBusy, StoreError
-from fsrvpd.protocol.cluster import Ballot
+from fsrvpd.protocol.cluster import Ballot, Warrant
 from fsrvpd.store.ctdb.life import NAME as LIFE
 from fsrvpd.store.ctdb.life import ClusterLife
 from fsrvpd.store.ctdb.settled import POLL
@@ -103,6 +103,12 @@ class CtdbLink:
         if self.store is None:
             raise StoreError("ctdbd is not there")
         return self.store.holder()
+
+    def warrant(self, ballot: Ballot) -> Warrant:
+        """With which an agent that has claimed changes Samba's registry. Raises: StoreError."""
+        if self._database is None:
+            raise StoreError("ctdbd is gone")
+        return Warrant(self._database.path, *ballot)
 
     def free_space(self) -> int:
         """Bytes left for CTDB's databases on this node."""

@@ -40,7 +40,7 @@ from fsrvpd.daemon.daemon import (
 )
 from fsrvpd.daemon.event_loop import EventLoop
 from fsrvpd.daemon.log.events import is_wanted, report
-from fsrvpd.errors import FsrvpdError, StoreError, Superseded
+from fsrvpd.errors import ConfigError, FsrvpdError, StoreError, Superseded
 from fsrvpd.exports.mounts import Exports, OpenShare, ShareOf
 from fsrvpd.protocol.actions import Call, CallHandler
 from fsrvpd.protocol.cluster import Ballot
@@ -50,6 +50,7 @@ from fsrvpd.samba_command_line import state_folder
 from fsrvpd.shares.resolver import ShareResolver
 from fsrvpd.store.ctdb.store import CtdbStore
 from samba_hooks.ctdb.connection import SOCKET
+from samba_hooks.registry.client import RegistryClient
 from samba_hooks.registry.open_registry import Registry
 
 log = logging.getLogger("fsrvpd.cluster")
@@ -124,6 +125,11 @@ class ClusterNode:
         components: Components,
     ) -> None:
         self.begins_anew = False  # the process is to, when the loop has ended
+        if not isinstance(registry, RegistryClient):
+            raise ConfigError(
+                "`fsrvpd:one agent` needs Samba's library libsmbconf, which cannot be loaded:"
+                " install the package that has it (samba-libs), or remove the option"
+            )
         self._registry = registry
         self._configuration = configuration
         self._level = level
@@ -203,7 +209,7 @@ class ClusterNode:
     def lead(self, ballot: Ballot) -> None:
         report(log, "leads", "", term=ballot.term, node=ballot.node)
         try:
-            self._start_agent()
+            self._start_agent(ballot)
         except Exception as error:
             if not isinstance(error, FsrvpdError):
                 log.exception("the agent could not be started; please report this")
@@ -211,11 +217,13 @@ class ClusterNode:
             return
         self._membership.serves()
 
-    def _start_agent(self) -> None:
+    def _start_agent(self, ballot: Ballot) -> None:
         """Raises: FsrvpdError."""
         store = self._link.store
         if store is None:
             raise StoreError("ctdbd is gone")
+        self._registry.warrant = self._link.warrant(ballot)
+        self._registry.barrier()  # what an earlier leader had begun is done, or will be refused
         cluster = OfCluster(
             ClusterState(store, self._link.close, self._superseded),
             self._link.life(),

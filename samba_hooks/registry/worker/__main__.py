@@ -66,7 +66,7 @@ class Worker:
 
     def _answer(self, handler: RequestHandler, request: wire.Message) -> wire.Message:
         try:
-            result = handler.run(request["request"], request["arguments"])
+            result = handler.run(request["request"], request["arguments"], request.get("warrant"))
         except RegistryError as error:
             return {"error": str(error), "log": self.log.drain()}
         return {"result": result, "log": self.log.drain()}

@@ -9,6 +9,7 @@ from typing import Any, Callable, Mapping, Optional, Sequence
 
 from fsrvpd.errors import RegistryError
 from fsrvpd.options.option import is_yes
+from fsrvpd.protocol.cluster import Warrant
 from fsrvpd.protocol.ports import ShadowShare, Share
 from fsrvpd.protocol.unc import normal_share
 from samba_hooks.registry.config_version import ConfigVersion
@@ -50,11 +51,13 @@ class RequestHandler:
         self._events = events
         self._daemon_is_connected = daemon_is_connected
         self._shadows: Optional[ShadowShares] = None
+        self._warrant: Optional[Warrant] = None  # of the request
         self._next_refresh = 0.0  # s, of time.monotonic
         self._handlers: Mapping[str, Callable[..., Any]] = {
             "configuration": self._configuration,
             "shares": lambda names: self._found(self._shares.find_all(names)),
             "share_names": self._share_names,
+            "barrier": lambda: self._opened().barrier(),
             "expose": self._expose,
             "seal": self._seal,
             "disconnect": lambda names: self._opened().disconnect(names),
@@ -77,8 +80,14 @@ class RequestHandler:
             self._shares.refresh()
         self._next_refresh = time.monotonic() + 4 * (time.process_time() - began)
 
-    def run(self, request: str, arguments: Mapping[str, Any]) -> Any:
+    def run(
+        self,
+        request: str,
+        arguments: Mapping[str, Any],
+        warrant: Optional[Mapping[str, Any]] = None,
+    ) -> Any:
         """Raises: RegistryError; KeyError if there is no such request."""
+        self._warrant = None if warrant is None else Warrant(**warrant)
         result = self._handlers[request](**arguments)
         if self._clustered not in (None, is_yes(self._shares.defaults["clustering"])):
             raise SystemExit("`clustering` has changed, which takes a new process")
@@ -95,6 +104,7 @@ class RequestHandler:
             self._shadows = ShadowShares(
                 self._library, self._shares, self._events, self._daemon_is_connected
             )
+        self._shadows.warrant = self._warrant
         return self._shadows
 
     def _configuration(self) -> Mapping[str, Any]:

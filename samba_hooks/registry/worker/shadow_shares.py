@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import contextlib
 from types import MappingProxyType
-from typing import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Callable, Iterable, Iterator, Mapping, Optional, Sequence
 
 from fsrvpd.errors import RegistryError
 from fsrvpd.options.option import is_yes
+from fsrvpd.protocol.cluster import Warrant
 from fsrvpd.protocol.ports import ShadowShare
 from samba_hooks.registry.config_version import NOWHERE, ConfigVersion
 from samba_hooks.registry.inheritance import parameters_of
 from samba_hooks.registry.share_definition import COPY_MARKER, IN_NAMES_OF_COPIES, SEALED_ADMINS
+from samba_hooks.registry.worker import warrant
 from samba_hooks.registry.worker.events import Events
 from samba_hooks.registry.worker.libsmbconf import Library
 from samba_hooks.registry.worker.loaded_shares import LoadedShares
@@ -34,6 +36,7 @@ class ShadowShares:
         daemon_is_connected: Callable[[], bool],
     ) -> None:
         """`daemon_is_connected` returns whether the daemon that sent the request still runs."""
+        self.warrant: Optional[Warrant] = None  # of the daemon, if it is one of a cluster
         self._daemon_is_connected = daemon_is_connected
         self._library = library
         self._shares = shares
@@ -41,6 +44,11 @@ class ShadowShares:
         self._with_marker: tuple[ConfigVersion, dict[str, str]] = NOWHERE, {}
         shares.refresh()
         self._registry = shares.registry()
+
+    def barrier(self) -> None:
+        """Wait for whatever has the registry. Whoever comes later sees who leads the cluster."""
+        with self._transaction():
+            pass
 
     def expose(self, shares: Sequence[ShadowShare]) -> None:
         """Create all of them or none. A share of the same name and copy, left by an earlier
@@ -135,6 +143,8 @@ class ShadowShares:
             raise SystemExit("the daemon that sent the request has ended")
         before = self._registry.sequence()
         try:
+            if self.warrant is not None:
+                warrant.require(self.warrant)
             yield
             after = self._registry.sequence()
         except BaseException:

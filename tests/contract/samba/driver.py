@@ -13,6 +13,7 @@ from multiprocessing.connection import Listener
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional
 
+from fsrvpd.protocol.cluster import Warrant
 from samba_hooks.pipe import named_pipe_auth
 from samba_hooks.pipe.listener import PipeListener
 from samba_hooks.registry.client import RegistryClient
@@ -56,6 +57,11 @@ class Driver:
         """Start a client of the class that `kind` names."""
         self.client = KINDS[kind](*arguments, **options)
         return type(self.client).__name__
+
+    def lead(self, *warrant: Any) -> None:
+        """Change the registry as the agent of a cluster that has won this."""
+        assert isinstance(self.client, RegistryClient)
+        self.client.warrant = Warrant(*warrant)
 
     def worker(self) -> Optional[int]:
         """Return the worker's process id in the lab, or None if there is no worker."""
