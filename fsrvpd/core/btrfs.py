@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Iterator, NamedTuple, Optional
+from typing import Any, Iterator, NamedTuple, Optional
 
 from fsrvpd.core.error_codes import Name, check
 from fsrvpd.core.native import ffi, lib
@@ -39,6 +39,7 @@ class Subvolume(NamedTuple):
 class Child(NamedTuple):
     id: int
     path: str  # relative to the directory that `children` was called for
+    parent: int  # inode number of the directory that holds it
 
 
 def create_subvolume(directory: int, name: Name) -> None:
@@ -120,20 +121,29 @@ def children(directory: int) -> Iterator[Child]:
     inodes = ffi.new("uint64_t[]", lib.FSRVP_CHILDREN_MAX)
     while True:
         count = check(lib.fsrvp_btrfs_children(directory, first, ids, inodes), directory)
-        path = ffi.new("char[]", lib.FSRVP_CHILD_PATH_SIZE) if count else ffi.NULL
+        buffer = ffi.new("char[]", lib.FSRVP_CHILD_PATH_SIZE) if count else ffi.NULL
         for child, inode in zip(ffi.unpack(ids, count), ffi.unpack(inodes, count)):
-            returned = lib.fsrvp_btrfs_child_path(directory, child, inode, path, len(path))
-            if returned == -errno.ENAMETOOLONG:
-                long_path = _long_path(directory, child, inode)
-                if long_path is not None:
-                    yield Child(child, long_path)
-                continue
-            if returned in (-errno.EACCES, -errno.ENOENT):
-                continue
-            check(returned, directory)
-            yield Child(child, os.fsdecode(ffi.string(path)))
+            path = _child_path(directory, child, inode, buffer)
+            if path is not None:
+                yield Child(child, path, inode)
         if first[0] == 0:
             return
+
+
+def child_path(directory: int, child: Child) -> Optional[str]:
+    """Where a child is now, if its parent is the same; None if it is gone."""
+    buffer = ffi.new("char[]", lib.FSRVP_CHILD_PATH_SIZE)
+    return _child_path(directory, child.id, child.parent, buffer)
+
+
+def _child_path(directory: int, child: int, inode: int, buffer: Any) -> Optional[str]:
+    returned = lib.fsrvp_btrfs_child_path(directory, child, inode, buffer, len(buffer))
+    if returned == -errno.ENAMETOOLONG:
+        return _long_path(directory, child, inode)
+    if returned in (-errno.EACCES, -errno.ENOENT):
+        return None
+    check(returned, directory)
+    return os.fsdecode(ffi.string(buffer))
 
 
 def _long_path(directory: int, child: int, inode: int) -> Optional[str]:

@@ -25,7 +25,7 @@ from itertools import islice
 from typing import Iterable, Iterator, List, NamedTuple, Optional, Sequence
 
 from fsrvpd.core import btrfs, handles
-from fsrvpd.core.btrfs import Subvolume
+from fsrvpd.core.btrfs import Child, Subvolume
 from fsrvpd.core.descriptors import DIRECTORY_FLAGS, closing_fd
 from fsrvpd.core.live_mounts import LiveMounts
 from fsrvpd.core.mounts import Mount
@@ -35,6 +35,7 @@ from fsrvpd.providers.catalog.volume import open_directory
 from fsrvpd.providers.os_errors import as_storage_error
 
 OPTION = "fsrvp:ignore subvolumes"
+_LOOKS = 10  # at what may be fsrvpd's own
 MOST = 1000  # subvolumes that are looked at in one share, and snapshots of snapper
 _SNAPPERS = ".snapshots"
 _GMT = re.compile(r"@GMT-[0-9]{4}(?:\.[0-9]{2}){2}-[0-9]{2}(?:\.[0-9]{2}){2}")  # shadow_copy2's
@@ -85,8 +86,18 @@ def subvolumes(place: Place) -> Iterator[Gap]:
             gap = Gap(child.path, harmless) if harmless else None
         if gap is not None:
             yield gap
-        elif not is_own(place.directory, child.path):  # while it is renamed
+        elif not _is_own_wherever(place.directory, child):
             yield Gap(child.path, obstacle=_missing("the subvolume", place, child.path))
+
+
+def _is_own_wherever(directory: int, child: Child) -> bool:
+    """Whether a subvolume is fsrvpd's while somebody renames it. He may be quicker than a look at
+    it, but not each time. Raises: OSError."""
+    for _ in range(_LOOKS):
+        path = btrfs.child_path(directory, child)
+        if path is not None and is_own(directory, path):
+            return True
+    return False
 
 
 def mounted(place: Place, mounts: LiveMounts, reserved: Sequence[str] = ()) -> Iterator[Gap]:

@@ -21,9 +21,11 @@ from fsrvpd.core import files, handles
 from fsrvpd.core.descriptors import closing_fd
 from fsrvpd.errors import NotOurs, StorageError
 from fsrvpd.protocol.ports import ReplacesWhenSealed, Snapshot
+from fsrvpd.providers import gaps
 from fsrvpd.providers.btrfs import subvolumes
 from fsrvpd.providers.btrfs.dirty_bytes import dirty_bytes
 from fsrvpd.providers.btrfs.provider import NOT_WORTH_A_SYNC
+from fsrvpd.providers.catalog import own_directory
 from fsrvpd.providers.catalog.volume import open_directory
 from tests.contract.providers.conftest import MakeHarness
 from tests.contract.providers.harness import Harness
@@ -322,3 +324,24 @@ def test_what_gets_the_name_of_our_directory_does_not_pass_for_it(btrfs: Harness
     os.rename(btrfs.volume / ".fsrvpd", btrfs.volume / "hidden")
     os.rename(btrfs.volume / "projects", btrfs.volume / ".fsrvpd")
     assert ".fsrvpd" in (btrfs.provider.recheck(str(btrfs.volume)) or "")
+
+
+@pytest.mark.parametrize("renames", [1, 2, 5])
+def test_our_directory_is_known_while_somebody_renames_it(
+    btrfs: Harness, renames: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time just after the kernel has said its path. Otherwise a user of the share could have
+    every commit refused."""
+    btrfs.take(btrfs.request(btrfs.volume))
+    names = [".fsrvpd", *(f".fsrvpd.{number}" for number in range(renames))]
+    steps = iter(zip(names, names[1:]))
+
+    def is_own(root: int, path: str) -> bool:
+        for old, new in steps:
+            os.rename(btrfs.volume / old, btrfs.volume / new)
+            break
+        return own_directory.is_own(root, path)
+
+    monkeypatch.setattr(gaps, "is_own", is_own)
+    assert btrfs.provider.recheck(str(btrfs.volume)) is None
+    assert next(steps, None) is None
