@@ -37,7 +37,6 @@ PROVED_BY: dict[str, tuple[str, ...]] = {
     "fsrvpd/core/messages.py": ("unit/protocol/test_model.py", MESSAGES),
     "fsrvpd/errors.py": (MESSAGES, RECONCILIATION),
     # The protocol.
-    "fsrvpd/protocol/actions.py": ("unit/cluster/test_forward.py", STEPS),
     "fsrvpd/protocol/ports.py": (MESSAGES, f"{CONTRACT}/test_btrfs.py"),
     "fsrvpd/protocol/settings.py": ("unit/protocol/server/test_maintenance.py",),
     "fsrvpd/providers/gaps.py": (f"{CONTRACT}/test_gaps.py", "interop/test_other_snapshots.py"),
@@ -101,6 +100,7 @@ PROVED_BY: dict[str, tuple[str, ...]] = {
     "samba_hooks/registry/worker/libsmbconf.py": (REGISTRY,),
     "samba_hooks/registry/worker/loaded_shares.py": (REGISTRY,),
     "samba_hooks/registry/worker/shadow_shares.py": (REGISTRY,),
+    "samba_hooks/registry/worker/warrant.py": ("contract/samba/test_warrant.py",),
     "samba_hooks/worker/child.py": (REGISTRY,),
     "samba_hooks/worker/library.py": (REGISTRY,),
     "samba_hooks/worker/process.py": ("unit/samba_hooks/registry/test_client.py", REGISTRY),

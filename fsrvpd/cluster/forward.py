@@ -23,6 +23,7 @@ from fsrvpd.core.messages import (
     Response,
     VersionResponse,
     refusal,
+    timeout_of,
 )
 from fsrvpd.core.ndr import (
     Malformed,
@@ -32,7 +33,7 @@ from fsrvpd.core.ndr import (
     encode_request,
     encode_response,
 )
-from fsrvpd.protocol.actions import Call, CallHandler, timeout_of
+from fsrvpd.protocol.actions import DEFAULT_CALL_TIMEOUT, Call, CallHandler
 from fsrvpd.protocol.cluster import Ballot
 from fsrvpd.protocol.hresult import HResult
 
@@ -101,7 +102,7 @@ class Forwarder:
         elif self._state is _State.REFUSING:
             self.refuse(call, HResult.E_UNEXPECTED, self._why)
         else:
-            pending = _Pending(call, timeout_of(call.request))
+            pending = _Pending(call, timeout_of(call.request, DEFAULT_CALL_TIMEOUT))
             self._pending.append(pending)
             self._pass_on(pending)
 

@@ -136,6 +136,13 @@ Request = Union[
 ]
 
 
+def timeout_of(request: Optional[Request], otherwise: float) -> float:
+    """Seconds that a call may wait: the time-out that it names, if its method has one."""
+    if isinstance(request, (PrepareShadowCopySet, CommitShadowCopySet, ExposeShadowCopySet)):
+        return request.timeout_in_milliseconds / 1000
+    return otherwise
+
+
 class VersionResponse(NamedTuple):
     """Answers opnum 0."""
 

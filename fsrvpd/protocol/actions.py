@@ -12,27 +12,12 @@ from enum import Enum, auto
 from math import inf
 from typing import Callable, NamedTuple, Optional, Protocol, Union
 
-from fsrvpd.core.messages import (
-    CommitShadowCopySet,
-    ExposeShadowCopySet,
-    Guid,
-    Opnum,
-    PrepareShadowCopySet,
-    Request,
-    Response,
-)
+from fsrvpd.core.messages import Guid, Opnum, Request, Response
 from fsrvpd.errors import PeerError
 from fsrvpd.protocol.exports import Export
 from fsrvpd.protocol.ports import Caller, ShadowShare, ShareLocation, Snapshot, SnapshotRequest
 
 DEFAULT_CALL_TIMEOUT = 150.0  # s, of calls that name none; Windows gives up after 180 s
-
-
-def timeout_of(request: Optional[Request]) -> float:
-    """Seconds that a call may wait: the time-out that it names, if its method has one."""
-    if isinstance(request, (PrepareShadowCopySet, CommitShadowCopySet, ExposeShadowCopySet)):
-        return request.timeout_in_milliseconds / 1000
-    return DEFAULT_CALL_TIMEOUT
 
 
 class ReplySink(Protocol):

@@ -12,8 +12,8 @@ from collections.abc import Set
 from contextlib import contextmanager
 from typing import Callable, Collection, Iterator, Mapping, Optional
 
-from fsrvpd.core.messages import Guid
-from fsrvpd.protocol.actions import Action, Call, Failed, Job, Outcome, timeout_of
+from fsrvpd.core.messages import Guid, timeout_of
+from fsrvpd.protocol.actions import DEFAULT_CALL_TIMEOUT, Action, Call, Failed, Job, Outcome
 from fsrvpd.protocol.server import maintenance, removal, restart
 from fsrvpd.protocol.server.method_rules import COMPLETIONS, METHODS
 from fsrvpd.protocol.server.state_machine import (
@@ -43,7 +43,7 @@ class Agent:
     def call(self, call: Call, now: float) -> list[Action]:
         """Take a request."""
         state = self._at(now)
-        call.deadline = now + timeout_of(call.request)
+        call.deadline = now + timeout_of(call.request, DEFAULT_CALL_TIMEOUT)
         with self._answering([call]):
             state.dispatch(call)
         return state.drain_actions()
