@@ -9,6 +9,7 @@ from typing import Any, Iterator, Mapping
 
 import pytest
 
+from lab.namespaces import wait_until
 from tests.requestor.command_host import Host
 from tests.requestor.file_servers import WINDOWS, Network, open_network
 
@@ -71,8 +72,16 @@ def test_a_killed_run_is_cleaned_up_on_both(opened: Opened) -> None:
     running = host.start("run", *shares(network), "--", "sh", "-c", "echo ready; exec sleep 600")
     running.wait_for("ready")
     running.process.kill()
-    outcomes = [each["outcome"] for each in host.ask("clean") if "outcome" in each]
-    assert sorted(outcomes) == ["removed", "removed", "unmounted", "unmounted"]
+    outcomes: list[str] = []
+
+    def is_clean() -> bool:
+        """Those who serve the mounts end when their client does, and may have some time left."""
+        found = [each["outcome"] for each in host.ask("clean") if "outcome" in each]
+        outcomes.extend(each for each in found if each != "in-use")
+        return "in-use" not in found
+
+    wait_until("nobody serves the mounts any more", is_clean)
+    assert outcomes.count("removed") == 2  # sets; some mounts may have ended by themselves
 
 
 def test_one_that_cannot_be_copied_stops_both(opened: Opened) -> None:
