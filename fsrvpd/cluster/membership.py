@@ -144,8 +144,12 @@ class Membership:
 
     def active_members(self) -> list[Here]:
         """This agent, and the others on active nodes."""
+        return [self.own_here(), *self.active_peers()]
+
+    def active_peers(self) -> list[Here]:
+        """The agents on the other nodes that are active."""
         active = frozenset() if self._nodes is None else self._nodes.active
-        return [self.own_here(), *(here for here in self.peers() if here.pnn in active)]
+        return [here for here in self.peers() if here.pnn in active]
 
     def is_there(self, nonce: str) -> bool:
         """Whether another agent still runs, as far as is known."""

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Callable, Sequence
 
 from fsrvpd.cluster.members import Here
-from fsrvpd.cluster.mounts import Action, BadOrder, MountOrder, read_order
+from fsrvpd.cluster.mounts import Action, MountOrder, read_order
 from fsrvpd.cluster.wire import MountAnswer, MountRequest
 from fsrvpd.daemon.cluster.orders import Failures, MountOrders
 from fsrvpd.daemon.event_loop import EventLoop
@@ -117,7 +117,7 @@ class OrdersOfLeader:
     def _work(self, request: MountRequest) -> None:
         try:
             failure = carry_out(self._exports, read_order(request.order))
-        except (FsrvpdError, BadOrder) as error:
+        except FsrvpdError as error:
             failure = str(error)
 
         def answer() -> None:

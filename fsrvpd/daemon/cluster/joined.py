@@ -38,6 +38,9 @@ class JoinedAgents:
         self._known: set[str] = set()  # nonces
         self._thread = WorkerThreads("mounts of others", 1)
 
+    def close(self) -> None:
+        self._thread.close()
+
     def look(self, others: Sequence[Here]) -> None:
         """Tell those that were not there at the last look. One that was away may have missed
         something."""

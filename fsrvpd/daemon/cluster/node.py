@@ -16,7 +16,6 @@ from typing import Callable, Mapping, Optional, Sequence
 from fsrvpd.cluster import events, wire
 from fsrvpd.cluster.forward import CallReceiver, Forwarder
 from fsrvpd.cluster.guard import SpaceGuard, differences
-from fsrvpd.cluster.members import Here
 from fsrvpd.cluster.membership import Membership, OwnState
 from fsrvpd.cluster.wire import ForwardedAnswer, ForwardedCall, MountAnswer, MountRequest
 from fsrvpd.config.load import Configuration
@@ -180,7 +179,10 @@ class ClusterNode:
         )
         self._handler = SwitchedHandler(self._forwarder)
         self._orders = MountOrders(
-            nonce, lambda: self._membership.pnn, self._others, self._link.send
+            nonce,
+            lambda: self._membership.pnn,
+            lambda: self._membership.active_peers(),
+            self._link.send,
         )
 
     @property
@@ -193,6 +195,9 @@ class ClusterNode:
 
     def close(self) -> None:
         """Others take over when the connection to ctdbd is closed, which comes last."""
+        self._orders_of_leader.close()
+        if self._joined is not None:
+            self._joined.close()
         if self._agent is not None:
             self._agent.close()
             return
@@ -260,11 +265,6 @@ class ClusterNode:
     def _open_share(self, export: Export) -> int:
         provider = self._selection.provider(export.snapshot.provider)
         return provider.open_share(export.snapshot, export.path)
-
-    def _others(self) -> list[Here]:
-        """The agents of the other nodes that are active."""
-        pnn = self._membership.pnn
-        return [here for here in self._membership.active_members() if here.pnn != pnn]
 
     def follow(self, ballot: Ballot, version: int) -> None:
         report(log, "follows", "", term=ballot.term, node=ballot.node)
@@ -343,7 +343,7 @@ class ClusterNode:
         self._forwarder.tick()
         self._orders.members_changed()
         if self._joined is not None:
-            self._joined.look(self._others())
+            self._joined.look(self._membership.active_peers())
         self.loop.call_later(TICK, self._tick)
 
     def _answered(self, call: Call, response: Response, reason: str) -> None:
